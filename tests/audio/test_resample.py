@@ -1,0 +1,59 @@
+"""Resampling keeps time, level and pitch, and lets nothing fold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfnoise.audio import resample, to_mono
+
+
+def tone(hz: float, rate: int, seconds: float = 0.5) -> np.ndarray:
+    return np.sin(2 * np.pi * hz * np.arange(round(rate * seconds)) / rate).astype(np.float32)
+
+
+@pytest.mark.parametrize("from_hz,to_hz", [(48000, 16000), (44100, 16050), (22050, 16000), (8000, 48000)])
+def test_a_tone_stays_where_it_was(from_hz, to_hz):
+    out = resample(tone(1000, from_hz), from_hz, to_hz)
+    assert out.dtype == np.float32 and abs(len(out) - 0.5 * to_hz) <= 1
+    middle = slice(to_hz // 10, to_hz // 10 * 4)
+    np.testing.assert_allclose(out[middle], tone(1000, to_hz)[: len(out)][middle], atol=1e-3)
+
+
+def test_nothing_folds_and_the_top_of_the_band_stays():
+    folded = resample(tone(9000, 48000), 48000, 16000)
+    assert np.max(np.abs(folded[1000:-1000])) < 1e-3
+    kept = resample(tone(7200, 48000), 48000, 16000)
+    np.testing.assert_allclose(kept[1000:-1000], tone(7200, 16000)[1000:-1000], atol=1e-2)
+
+
+def test_channels_are_resampled_each_by_itself():
+    stereo = np.stack([tone(500, 44100), tone(3000, 44100)], axis=1)
+    out = resample(stereo, 44100, 16000)
+    assert out.shape == (8000, 2)
+    for channel in range(2):
+        np.testing.assert_allclose(out[:, channel], resample(stereo[:, channel], 44100, 16000), atol=1e-6)
+
+
+def test_same_rate_and_nothing_pass_through():
+    waveform = tone(440, 16000)
+    np.testing.assert_array_equal(resample(waveform, 16000, 16000), waveform)
+    assert resample(np.zeros([0, 2], np.float32), 48000, 16000).shape == (0, 2)
+    assert len(resample(np.ones(2, np.float32), 48000, 16000)) <= 1
+
+
+def test_mono_is_the_mean():
+    stereo = np.array([[1.0, 0.0], [0.5, -0.5]], np.float32)
+    np.testing.assert_array_equal(to_mono(stereo), np.array([0.5, 0.0], np.float32))
+    np.testing.assert_array_equal(to_mono(stereo[:, :1]), stereo[:, 0])
+    np.testing.assert_array_equal(to_mono(stereo[:, 0]), stereo[:, 0])
+
+
+def test_refuses():
+    with pytest.raises(ValueError, match="positive"):
+        resample(np.zeros(4), 0, 16000)
+    for function in (to_mono, lambda waveform: resample(waveform, 1, 2)):
+        with pytest.raises(ValueError, match="of shape"):
+            function(np.zeros([2, 2, 2]))
+    with pytest.raises(ValueError, match="of shape"):
+        to_mono(np.zeros([4, 0]))

@@ -1,0 +1,87 @@
+"""A small script that uses everything that scripts share, and a way to run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+_TOY = '''#!/usr/bin/env python3
+"""Learn a toy from noise.
+
+Example:
+  bin/toy --loss=mse in.wav
+"""
+import sys
+sys.path.insert(0, ROOT)
+from tfnoise.cli import start
+start.prepare()
+from absl import flags
+from tfnoise.cli import app, output
+from tfnoise.errors import InputError, UsageError
+FLAGS = flags.FLAGS
+flags.DEFINE_enum("loss", "mse", ["mse", "nlpd"], "What is minimised.")
+flags.DEFINE_float("bpp", 0.5, "Target rate.")
+flags.DEFINE_integer("steps", 3, "Steps.")
+flags.DEFINE_boolean("overwrite", False, "Replace what is there.")
+flags.DEFINE_string("output", None, "Where to write.", short_name="o")
+flags.DEFINE_string("fail", "", "How to fail.")
+def main(arguments):
+    if FLAGS.fail == "input":
+        raise InputError("in.wav: too short\\nmake it longer")
+    if FLAGS.fail == "usage":
+        raise UsageError("--levels needs --bottleneck=levels")
+    if FLAGS.fail == "bug":
+        raise TypeError("a bug")
+    if FLAGS.fail == "interrupt":
+        raise KeyboardInterrupt
+    if FLAGS.fail == "status":
+        return 7
+    if FLAGS.fail == "tensorflow":
+        import tensorflow as tf
+        tf.io.read_file("/nowhere/at/all")
+    if FLAGS.fail == "quiet":
+        import tensorflow as tf, tensorflow_compression, tensorflow_io as tfio
+        tf.function(lambda x: tf.nn.conv2d(x, tf.ones([3, 3, 1, 1]), 1, "SAME"))(tf.ones([1, 8, 8, 1]))
+        tfio.audio.decode_flac
+    for argument in arguments:
+        open(argument).close()
+    print("a stray print")
+    if FLAGS.json:
+        output.print_json({"loss": FLAGS.loss, "bpp": FLAGS.bpp, "steps": FLAGS.steps, "nan": float("nan")})
+    else:
+        output.say(f"{FLAGS.loss} {FLAGS.bpp} {FLAGS.output}" + " and on" * FLAGS.steps)
+    if FLAGS.fail == "help":
+        assert "tensorflow" not in sys.modules
+if __name__ == "__main__":
+    app.run(main, positional=POSITIONAL)
+'''
+
+
+@pytest.fixture
+def toy(tmp_path: Path, repo_root: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the script; `python` takes options of the interpreter, `positional` goes to `app.run`."""
+
+    def run(
+        *args: str,
+        python: tuple[str, ...] = (),
+        positional: str | None = "[IN...]",
+        env: dict[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        script = tmp_path / "bin" / "toy"
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(_TOY.replace("ROOT", repr(str(repo_root))).replace("POSITIONAL", repr(positional)))
+        return subprocess.run(
+            [sys.executable, *python, str(script), *args],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=tmp_path,
+            env={**os.environ, **(env or {})},
+        )
+
+    return run

@@ -1,0 +1,159 @@
+"""Scripts answer --help quickly and every mistake with one line and the right status."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+def _only_line(result: subprocess.CompletedProcess[str]) -> str:
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+def test_help_names_what_a_user_needs_and_is_quick(toy):
+    start_s = time.monotonic()
+    result = toy("--help", python=("-X", "importtime"))
+    assert time.monotonic() - start_s < 4
+    assert result.returncode == 0
+    assert result.stdout.startswith("bin/toy: Learn a toy from noise.")
+    assert "bin/toy [flags] [IN...]" in result.stdout
+    assert "  bin/toy --loss=mse in.wav" in result.stdout
+    assert "--loss  (one of mse, nlpd; default: mse)\n      What is minimised." in result.stdout
+    assert "-o, --output  (no default)" in result.stdout
+    assert "--[no]overwrite  (default: false)" in result.stdout
+    assert "--[no]json" in result.stdout and "--flagfile" in result.stdout
+    assert "pdb" not in result.stdout and "verbosity" not in result.stdout
+    imported = {line.split("|")[-1].strip() for line in result.stderr.splitlines()}
+    assert "absl.flags" in imported
+    assert not {"tensorflow", "tensorflow_io", "numpy"} & imported
+
+
+@pytest.mark.parametrize("arguments", [("-h",), ("--bogus", "--help"), ("--flagfile=none", "--help")])
+def test_help_is_answered_whatever_else_is_wrong(toy, arguments):
+    result = toy(*arguments)
+    assert result.returncode == 0
+    assert "Usage:" in result.stdout and result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--bogus", "unknown flag --bogus"),
+        ("--los=mse", "unknown flag --los; did you mean --loss?"),
+        ("--loss=x", "--loss=x: must be one of mse, nlpd"),
+        ("--bpp", "--bpp has no value; write --bpp=VALUE"),
+        ("--bpp=x", "--bpp=x: must be a number"),
+        ("--steps=1.5", "--steps=1.5: must be a whole number"),
+        ("--overwrite=x", "--overwrite=x: must be true or false"),
+        ("--nooverwrite=1", "--nooverwrite=1 does not take an argument"),
+        ("--fail=usage", "--levels needs --bottleneck=levels"),
+        ("--flagfile=none.cfg", "--flagfile=none.cfg: No such file or directory; check the path"),
+        ("--flagfile", "--flagfile has no value; write --flagfile=FILE"),
+        ("--flagfile=.", "--flagfile=.: Is a directory; check the path"),
+    ],
+)
+def test_wrong_flags_exit_2_with_the_flag_and_the_remedy(toy, argument, message):
+    result = toy(argument)
+    assert _only_line(result) == f"toy: {message} (see bin/toy --help)"
+    assert result.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--bogus=1", "unknown flag --bogus"),
+        ("--bpp=x", "--bpp=x: must be a number"),
+        ("--bpp=1 # much", "a comment stands on a line of its own; move it out of '--bpp=1 # much'"),
+        ("  # indented", "a comment starts in the first column; remove the spaces before it"),
+        ("--bpp 1", "'--bpp 1' is not of the form --flag=value; put = between the two"),
+        ("bpp=1", "'bpp=1' is no flag; write --flag=value, one a line"),
+    ],
+)
+def test_what_is_wrong_in_a_flagfile_is_named_with_its_line(toy, tmp_path, line, message):
+    (tmp_path / "a.cfg").write_text(f"# a comment\n\n{line}\n")
+    result = toy("--flagfile=a.cfg")
+    assert _only_line(result) == f"toy: a.cfg:3: {message} (see bin/toy --help)"
+    assert result.returncode == 2
+
+
+def test_flagfiles_nest_and_a_later_flag_wins(toy, tmp_path):
+    (tmp_path / "a.cfg").write_text("# one\n// another\n--loss=nlpd\n--flagfile=b.cfg\n--nooverwrite\n")
+    (tmp_path / "b.cfg").write_text("--bpp=.25\n--steps=9\n")
+    result = toy("--flagfile=a.cfg", "--steps=4", "--json")
+    values = json.loads(result.stdout)
+    assert (values["loss"], values["bpp"], values["steps"]) == ("nlpd", 0.25, 4)
+
+
+def test_a_flagfile_that_includes_itself_is_refused(toy, tmp_path):
+    (tmp_path / "a.cfg").write_text("--flagfile=a.cfg\n")
+    result = toy("--flagfile=a.cfg")
+    assert "includes itself" in _only_line(result)
+    assert result.returncode == 2
+
+
+def test_arguments_beside_flags(toy, tmp_path):
+    refused = toy("in.wav", positional=None)
+    assert "unexpected argument 'in.wav'" in _only_line(refused)
+    assert refused.returncode == 2
+    (tmp_path / "in.wav").touch()
+    result = toy("in.wav", "-o", "out")
+    assert result.returncode == 0
+    assert "mse 0.5 out" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("--fail=input",), 1, "in.wav: too short make it longer"),
+        (("none.wav",), 1, "none.wav: No such file or directory; check the path"),
+        ((".",), 1, ".: Is a directory; name a file instead"),
+        (("--fail=bug",), 1, "unexpected TypeError: a bug; TFNOISE_TRACEBACK=1 shows where"),
+        (("--fail=interrupt",), 130, "interrupted"),
+        (("--fail=tensorflow",), 1, "/nowhere/at/all; No such file or directory"),
+    ],
+)
+def test_a_failure_is_one_line_and_a_status(toy, arguments, status, message):
+    result = toy(*arguments, env={"TFNOISE_TRACEBACK": ""})
+    assert _only_line(result) == f"toy: {message}"
+    assert result.returncode == status
+
+
+def test_traceback_on_request(toy):
+    result = toy("--fail=bug", env={"TFNOISE_TRACEBACK": "1"})
+    assert "Traceback" in result.stderr
+    assert result.stderr.endswith("toy: unexpected TypeError: a bug\n")
+    assert result.returncode == 1
+
+
+def test_the_status_that_main_returns(toy):
+    assert toy("--fail=status").returncode == 7
+
+
+def test_json_is_all_that_stdout_carries(toy):
+    result = toy("--json")
+    assert json.loads(result.stdout) == {"loss": "mse", "bpp": 0.5, "steps": 3, "nan": None}
+    assert result.stderr == "a stray print\n"
+
+
+def test_tensorflow_is_quiet(toy):
+    result = toy("--fail=quiet")
+    assert result.returncode == 0
+    assert result.stderr == ""
+
+
+def test_a_reader_that_leaves_early_hears_no_complaint(toy, tmp_path):
+    toy("--help")
+    script = tmp_path / "bin" / "toy"
+    command = f'"{sys.executable}" "{script}" --steps=100000; echo "status $?" >&2'
+    result = subprocess.run(
+        ["bash", "-c", f"({command}) | true"], capture_output=True, text=True, timeout=60, cwd=Path(tmp_path)
+    )
+    assert result.stderr == "status 141\n"

@@ -1,0 +1,117 @@
+"""Listing clips: by pmqd.csv, by walking, and what is wrong with either."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tfnoise.data import Clip, list_clips
+from tfnoise.errors import InputError
+
+NATURAL = Path(__file__).parents[3] / "shared" / "natural"
+HEADER = "id,genre,artist,title,degradation_type,degradation_intensity,rating,sample_start,sample_filename\n"
+ROWS = HEADER + (
+    '7,Rock,"Band, The",Söng,original,0.0,4.5,30,b.wav\n'
+    "8,Rock,Band,Song,noise,12.5,,30.5,sub/a.wav\n"
+    "9,,,,original,,,,c.flac\n"
+)
+
+
+def listed(folder: Path, text: str, encoding: str = "utf-8") -> str:
+    folder.joinpath("pmqd.csv").write_text(text, encoding=encoding)
+    return str(folder)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_reads_the_list_in_its_order(tmp_path, encoding):
+    folder = listed(tmp_path, ROWS, encoding)
+    first, second, third = list_clips(folder, degradation="all")
+    assert first == Clip(
+        path=f"{folder}/audio/b.wav",
+        id="7",
+        genre="Rock",
+        degradation="original",
+        intensity=0.0,
+        rating=4.5,
+        artist="Band, The",
+        title="Söng",
+        sample_start=30.0,
+    )
+    assert (second.degradation, second.intensity, second.rating) == ("noise", 12.5, None)
+    assert second.path == f"{folder}/audio/sub/a.wav"
+    assert third == Clip(path=f"{folder}/audio/c.flac", id="9")
+
+
+def test_chooses_the_degradation(tmp_path):
+    folder = listed(tmp_path, ROWS)
+    assert [clip.id for clip in list_clips(folder)] == ["7", "9"]
+    assert [clip.id for clip in list_clips(folder, degradation="noise")] == ["8"]
+    with pytest.raises(InputError, match="'limiter'; ask for one of: all, noise, original"):
+        list_clips(folder, degradation="limiter")
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.wav", "/x.wav", "a/../../x.wav", "..\\x.wav", "C:\\x.wav", "http://a/x.wav", ""]
+)
+def test_refuses_files_outside_audio(tmp_path, name):
+    folder = listed(tmp_path, f"{HEADER}1,,,,original,0,,,ok.wav\n2,,,,original,0,,,{name}\n")
+    with pytest.raises(InputError, match=r"pmqd\.csv, line 3: sample_filename") as caught:
+        list_clips(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text,words",
+    [
+        (HEADER.replace("rating,", ""), "no column rating;"),
+        ("", "no column id, genre"),
+        (HEADER, "holds no audio"),
+        (HEADER + "1,,,,original,0,good,,a.wav\n", "line 2: rating 'good' is not a number"),
+        (HEADER + "1,,,,original,0,nan,,a.wav\n", "line 2: rating 'nan' is not a number"),
+        (HEADER + "1,,,,original,much,,,a.wav\n", "degradation_intensity 'much'"),
+        (HEADER + "1,,,,original,0,a.wav\n", "line 2: has another number of fields"),
+        (HEADER + "1,,,,original,0,,,a.wav,more\n", "line 2: has another number of fields"),
+        (HEADER + '1,"a,b\n', "not a readable CSV file"),
+    ],
+)
+def test_bad_lists(tmp_path, text, words):
+    with pytest.raises(InputError, match=words) as caught:
+        list_clips(listed(tmp_path, text))
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_list_in_another_encoding(tmp_path):
+    with pytest.raises(InputError, match="not UTF-8"):
+        list_clips(listed(tmp_path, ROWS, "latin-1"))
+
+
+def test_walks_a_folder_without_a_list_in_order(tmp_path):
+    for name in ("b/z.wav", "b/a.FLAC", "a.mp3", "c.txt", "b.wav", "b/.hidden.wav", "B.ogg"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    clips = list_clips(tmp_path)
+    assert [clip.id for clip in clips] == ["B.ogg", "a.mp3", "b.wav", "b/a.FLAC", "b/z.wav"]
+    assert clips[3] == Clip(path=f"{tmp_path}/b/a.FLAC", id="b/a.FLAC")
+
+
+def test_one_file_is_one_clip(tmp_path):
+    path = tmp_path / "song.wav"
+    path.touch()
+    assert list_clips(path) == [Clip(path=str(path), id="song.wav")]
+
+
+def test_folders_that_cannot_be_listed(tmp_path):
+    with pytest.raises(InputError, match="absent: no such folder"):
+        list_clips(tmp_path / "absent")
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InputError, match="holds no audio"):
+        list_clips(tmp_path)
+
+
+@pytest.mark.skipif(not NATURAL.is_dir(), reason=f"needs the natural clips in {NATURAL}")
+def test_lists_the_natural_clips():
+    clips = list_clips(NATURAL)
+    assert len(clips) == 111
+    assert all(Path(clip.path).is_file() and clip.genre and clip.rating is None for clip in clips)

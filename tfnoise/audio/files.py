@@ -1,0 +1,256 @@
+"""Audio files: what a header says, and the samples. Anything wrong with one is an `InputError`.
+
+No number in a header is trusted with memory: a header that claims more than its file can hold is refused, and
+samples are read in pieces, so that memory follows what is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import os
+import struct
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from tfnoise.errors import InputError
+
+#: The file name suffixes, in lower case, by which a folder's audio files are known.
+AUDIO_SUFFIXES = (
+    ".wav",
+    ".flac",
+    ".mp3",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".aif",
+    ".aiff",
+    ".aifc",
+    ".au",
+    ".caf",
+    ".rf64",
+    ".w64",
+)
+
+# Beyond these a header is wrong, and resampling from it would make gigabytes out of a small file.
+_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1000, 1_000_000
+# No codec holds more: silence costs FLAC some 12 bytes for 65,535 samples, Opus about a byte for 2,880.
+_MOST_SAMPLES_PER_BYTE = 8192
+# Sizes from here on are what programs write that cannot know the size, as when they write to a pipe.
+_UNKNOWN_WAV_BYTES = 0x7FFF0000
+_UNKNOWN_SAMPLES = 2**62
+_VALUES_A_PIECE = 1 << 20
+_HEADER_BYTES = 1 << 16
+# Containers whose number of samples in the header is exact; the others' may be an estimate.
+_EXACT_CONTAINERS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF")
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says.
+
+    Attributes:
+      path: the file.
+      sample_rate_hz: samples per second and channel.
+      channels: 1 or more.
+      samples: samples per channel, 0 or more.
+      container: libsndfile's name of the format: "WAV", "FLAC", "OGG", "MP3", …
+      subtype: libsndfile's name of the coding in it: "PCM_16", "PCM_24", "FLOAT", "VORBIS", …
+    """
+
+    path: str
+    sample_rate_hz: int
+    channels: int
+    samples: int
+    container: str
+    subtype: str
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path is a URL (`http://`, `gs://`, …) rather than a name on this machine."""
+    return "://" in str(path)
+
+
+def probe(path: str | os.PathLike[str]) -> AudioInfo:
+    """What the header of an audio file says; only the header is read.
+
+    Args:
+      path: a file on this machine, or a URL, of which the first 64 KiB are fetched.
+
+    Returns:
+      Its AudioInfo; of a file cut short the samples that the header claims, where it says so exactly.
+
+    Raises:
+      InputError: when the file is missing, not audio, or its header is absurd.
+    """
+    path = os.fspath(path)
+    head_only = is_remote(path)
+    with _opened(path, _HEADER_BYTES if head_only else None) as source:
+        info, sound = _probe(path, source, size_known=not head_only)
+        sound.close()
+    return info
+
+
+def read(path: str | os.PathLike[str], minimum_samples: int = 1) -> tuple[np.ndarray, int]:
+    """The samples of an audio file.
+
+    Args:
+      path: a file on this machine, or a URL, which is fetched whole.
+      minimum_samples: the fewest samples per channel that the caller can use, 1 or more.
+
+    Returns:
+      float32 `[samples, channels]`, full scale -1..1 (files of floats may exceed it), and the sample rate
+      in Hz.
+
+    Raises:
+      InputError: when the file is missing, not audio, damaged, cut short, empty, has fewer than
+        minimum_samples, or holds values that are no finite numbers.
+    """
+    path = os.fspath(path)
+    with _opened(path) as source:
+        info, sound = _probe(path, source)
+        step = max(1, _VALUES_A_PIECE // info.channels)
+        pieces = []
+        with _sound_errors(path), sound:
+            while True:
+                piece = sound.read(step, dtype="float32", always_2d=True)
+                pieces.append(piece)
+                if len(piece) < step:
+                    break
+    samples = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    if info.container in _EXACT_CONTAINERS and len(samples) < info.samples:
+        raise InputError(_cut_short(path, info.samples, len(samples)))
+    problem = sample_problem(path, samples, minimum_samples)
+    if problem:
+        raise InputError(problem)
+    return samples, info.sample_rate_hz
+
+
+def sample_problem(path: str, samples: np.ndarray, minimum_samples: int = 1) -> str:
+    """What is wrong with samples `[samples, channels]`: one line that names the file, or "" for nothing."""
+    if len(samples) == 0:
+        return f"{path}: holds no samples; leave it out"
+    if len(samples) < minimum_samples:
+        found = f"{len(samples)} samples where at least {minimum_samples} are needed"
+        return f"{path}: is too short: {found}; leave it out"
+    # Any NaN or infinity survives in a sum, which needs no array as large as the samples.
+    with np.errstate(invalid="ignore"):
+        total = np.sum(samples, dtype=np.float64)
+    if not np.isfinite(total):
+        bad = int(np.count_nonzero(~np.isfinite(samples)))
+        return f"{path}: {bad} of its values are not finite numbers (NaN or infinity); export it again"
+    return ""
+
+
+@contextlib.contextmanager
+def _opened(path: str, limit: int | None = None) -> Iterator[BinaryIO]:
+    """The file, open to be read; of a URL its bytes, or the first `limit` of them."""
+    if is_remote(path):
+        yield io.BytesIO(_fetched(path, limit))
+        return
+    if not os.path.exists(path):
+        raise InputError(f"{path}: no such file; check the name")
+    if os.path.isdir(path):
+        raise InputError(f"{path}: is a folder where an audio file is expected; name a file in it")
+    if not os.path.isfile(path):
+        raise InputError(f"{path}: is no regular file; name an audio file")
+    try:
+        source = open(path, "rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror}); check its permissions") from error
+    with source:
+        yield source
+
+
+def _fetched(path: str, limit: int | None) -> bytes:
+    import tensorflow as tf
+    import tensorflow_io  # noqa: F401  (registers the file systems of URLs)
+
+    try:
+        with tf.io.gfile.GFile(path, "rb") as source:
+            return source.read() if limit is None else source.read(limit)
+    except tf.errors.OpError as error:
+        raise InputError(
+            f"{path}: cannot be fetched ({_one_line(error.message)}); check the address"
+        ) from error
+
+
+@contextlib.contextmanager
+def _sound_errors(path: str) -> Iterator[None]:
+    import soundfile
+
+    try:
+        yield
+    # TypeError: soundfile asks for more arguments where a name ends in .raw.
+    except (soundfile.SoundFileError, RuntimeError, OSError, TypeError, MemoryError) as error:
+        reason = _one_line(getattr(error, "error_string", "") or str(error))
+        raise InputError(f"{path}: is damaged or not audio ({reason}); replace it or leave it out") from error
+
+
+def _one_line(text: Any) -> str:
+    return " ".join(str(text).split()).rstrip(".")
+
+
+def _cut_short(path: str, claimed: int, found: int) -> str:
+    return (
+        f"{path}: is cut short or damaged: its header says {claimed} samples, {found} are there; replace it"
+    )
+
+
+def _probe(path: str, source: BinaryIO, size_known: bool = True) -> tuple[AudioInfo, Any]:
+    """What the header says, and the open `soundfile.SoundFile`."""
+    import soundfile
+
+    size = source.seek(0, os.SEEK_END)
+    if size == 0:
+        raise InputError(f"{path}: is an empty file; replace it or leave it out")
+    claimed = _wav_samples(source)
+    source.seek(0)
+    with _sound_errors(path):
+        # By its name a local file is read without Python, so that several threads can read at once.
+        sound = soundfile.SoundFile(source if is_remote(path) else path)
+        samples = max(0, sound.frames)
+        info = AudioInfo(path, sound.samplerate, sound.channels, samples, sound.format, sound.subtype)
+    if not _LOWEST_RATE_HZ <= info.sample_rate_hz <= _HIGHEST_RATE_HZ:
+        allowed = f"{_LOWEST_RATE_HZ} to {_HIGHEST_RATE_HZ} Hz"
+        raise InputError(
+            f"{path}: has a sample rate of {info.sample_rate_hz} Hz, not within {allowed}; export it again"
+        )
+    if claimed is not None:
+        if size_known and claimed > info.samples:
+            raise InputError(_cut_short(path, claimed, info.samples))
+        info = dataclasses.replace(info, samples=claimed)
+    if size_known and info.samples > size * _MOST_SAMPLES_PER_BYTE:
+        # libsndfile's largest number stands for a header that leaves the length open.
+        claim = "does not say how many samples it holds"
+        if info.samples < _UNKNOWN_SAMPLES:
+            claim = f"says {info.samples} samples, more than its {size} bytes can hold"
+        raise InputError(f"{path}: its header {claim}; encode it again")
+    return info, sound
+
+
+def _wav_samples(source: BinaryIO) -> int | None:
+    """The samples per channel that a WAV header claims; None for other files, and where it does not know.
+
+    libsndfile gives the samples that the file has room for, which hides that it was cut short.
+    """
+    source.seek(0)
+    if source.read(4) != b"RIFF" or source.seek(8) != 8 or source.read(4) != b"WAVE":
+        return None
+    block_align = 0
+    while True:
+        head = source.read(8)
+        if len(head) < 8:
+            return None
+        name, length = struct.unpack("<4sI", head)
+        if name == b"data":
+            known = block_align > 0 and length < _UNKNOWN_WAV_BYTES
+            return length // block_align if known else None
+        if name == b"fmt ":
+            body = source.read(min(length, 16))
+            block_align = struct.unpack("<H", body[12:14])[0] if len(body) == 16 else 0
+            length -= len(body)
+        source.seek(length + length % 2, os.SEEK_CUR)

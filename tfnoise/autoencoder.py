@@ -1,0 +1,193 @@
+"""The compressive autoencoder: transforms around a bottleneck, as a Keras model."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from tfnoise import layers
+
+BOTTLENECKS = ("entropy", "levels")
+
+GLOROT_LATENT_DEVIATION = 0.67
+"""Standard deviation of the untrained latent of uniform noise under Glorot's initial weights."""
+
+PRIOR_SCALE = 0.6
+"""`init_scale` of a prior that fits a latent of standard deviation 1."""
+
+
+@tf.keras.utils.register_keras_serializable("tfnoise")
+class Autoencoder(tf.keras.Model):
+    """Codes images in [0, 1] at a given rate; `compile(loss=...)`, `fit` and `evaluate` as any Keras model.
+
+    A call takes images `[batch, height, width, channels]` of any size and returns their reconstruction,
+    float32, of the same shape.  `fit` and `evaluate` take datasets of images or of pairs (image, target).
+    With the entropy bottleneck `fit` minimises `distortion / scale + multiplier * bpp` and moves the
+    multiplier so that the rate ends at `bpp`; with levels it minimises the loss itself.  Logs: `loss` (what
+    is minimised), `distortion` (the compiled loss), `bpp` (of the hard symbols), `multiplier`, and in
+    training `gradient_norm`.
+
+    Args:
+      bottleneck: "entropy" or "levels".
+      bpp: target rate, bits per pixel.  With levels it gives the number of latent channels.
+      filters: filters of the convolutions, and latent channels of the entropy bottleneck.
+      kernel_size: side of the kernels, pixels.
+      image_channels: channels of the images.
+      levels, quantizer_s: of the levels bottleneck (see `LevelsBottleneck`).
+      control_steps: for the entropy bottleneck, how many training steps the rate control may count on.
+      init_scale: width of the entropy bottleneck's prior at the start; None: what fits the target rate.
+      seed: of the entropy bottleneck's noise.
+
+    Raises:
+      ValueError: an unknown bottleneck, or a rate that no whole number of channels of levels gives.
+    """
+
+    def __init__(
+        self,
+        bottleneck: str = "entropy",
+        bpp: float = 0.5,
+        filters: int = 128,
+        kernel_size: int = 3,
+        image_channels: int = 1,
+        levels: int = 2,
+        quantizer_s: float = 1.0,
+        control_steps: int = 2000,
+        init_scale: float | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if bottleneck not in BOTTLENECKS:
+            raise ValueError(f"unknown bottleneck {bottleneck!r}; known: {', '.join(BOTTLENECKS)}")
+        self._config = {
+            "bottleneck": bottleneck,
+            "bpp": bpp,
+            "filters": filters,
+            "kernel_size": kernel_size,
+            "image_channels": image_channels,
+            "levels": levels,
+            "quantizer_s": quantizer_s,
+            "control_steps": control_steps,
+            "init_scale": init_scale,
+            "seed": seed,
+        }
+        has_levels = bottleneck == "levels"
+        latent_channels = layers.latent_channels_for(bpp, levels) if has_levels else filters
+        bits_per_value = min(bpp * layers.TOTAL_STRIDE**2 / filters, 6.0)
+        deviation = _latent_deviation(bits_per_value)
+        self.analysis = layers.AnalysisTransform(
+            filters,
+            latent_channels,
+            kernel_size,
+            bounded=has_levels,
+            latent_gain=1.0 if has_levels else deviation / GLOROT_LATENT_DEVIATION,
+        )
+        self.synthesis = layers.SynthesisTransform(filters, image_channels, kernel_size)
+        if has_levels:
+            self.bottleneck = layers.LevelsBottleneck(levels, quantizer_s)
+            self.rate_control = None
+        else:
+            self.bottleneck = layers.EntropyBottleneck(init_scale or PRIOR_SCALE * deviation, seed)
+            # At high rates distortion falls by 2 ln 2 a bit and value, and the cost of a bit with it.
+            start = -0.1 - 2 * math.log(2) * bits_per_value
+            self.rate_control = layers.RateControl(bpp, control_steps, start)
+        self._trackers = {
+            name: tf.keras.metrics.Mean(name)
+            for name in ("total", "distortion", "bpp", "gradient_norm")
+        }
+
+    def call(self, images: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """The reconstruction of `images`, float32 in [0, 1], of the same shape."""
+        return self.code(images, training)[0]
+
+    def code(
+        self, images: tf.Tensor, training: bool | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Codes images `[batch, height, width, channels]`.
+
+        Returns:
+          The reconstruction (same shape, float32), and two rates in bits per pixel of the image before
+          padding, `[batch]`: the differentiable one that training minimises, and the counted one of the
+          hard symbols.
+        """
+        shape = tf.shape(images)
+        latent = tf.cast(self.analysis(layers.pad_to_stride(images), training=training), tf.float32)
+        quantized, bits = self.bottleneck(latent, training=training)
+        counted_bits = self.bottleneck.counted_bits(tf.stop_gradient(latent)) if training else bits
+        reconstruction = self.synthesis(quantized, training=training)[:, : shape[1], : shape[2]]
+        reconstruction.set_shape(images.shape[:3] + reconstruction.shape[3:])
+        pixels = tf.cast(shape[1] * shape[2], tf.float32)
+        return reconstruction, bits / pixels, counted_bits / pixels
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One step of `fit` on `data`: images, or images and targets."""
+        images, targets, weights = _images_and_targets(data)
+        with tf.GradientTape() as tape:
+            reconstruction, bpp, counted_bpp = self.code(images, training=True)
+            distortion = self.compute_loss(images, targets, reconstruction, weights)
+            if self.rate_control is not None:
+                self.rate_control.begin(distortion)
+            total = self._total(distortion, bpp)
+        gradients = self.optimizer.compute_gradients(total, self.trainable_variables, tape)
+        self.optimizer.apply_gradients(gradients)
+        if self.rate_control is not None:
+            self.rate_control.update(tf.reduce_mean(counted_bpp))
+        norm = tf.linalg.global_norm([gradient for gradient, _ in gradients])
+        self._trackers["gradient_norm"].update_state(norm)
+        logs = self._logs(images, targets, reconstruction, weights, total, distortion, counted_bpp)
+        return {**logs, "gradient_norm": self._trackers["gradient_norm"].result()}
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One step of `evaluate` on `data`: images, or images and targets; hard symbols."""
+        images, targets, weights = _images_and_targets(data)
+        reconstruction, bpp, counted_bpp = self.code(images, training=False)
+        distortion = self.compute_loss(images, targets, reconstruction, weights)
+        total = self._total(distortion, bpp)
+        return self._logs(images, targets, reconstruction, weights, total, distortion, counted_bpp)
+
+    def _total(self, distortion: tf.Tensor, bpp: tf.Tensor) -> tf.Tensor:
+        if self.rate_control is None:
+            return distortion
+        return self.rate_control(distortion, tf.reduce_mean(bpp))
+
+    def _logs(
+        self, images, targets, reconstruction, weights, total, distortion, counted_bpp
+    ) -> dict[str, tf.Tensor]:
+        logs = self.compute_metrics(images, targets, reconstruction, weights)
+        for name, value in (("total", total), ("distortion", distortion), ("bpp", counted_bpp)):
+            self._trackers[name].update_state(value)
+        logs.update(
+            loss=self._trackers["total"].result(),
+            distortion=self._trackers["distortion"].result(),
+            bpp=self._trackers["bpp"].result(),
+        )
+        for name in ("total", "gradient_norm"):
+            logs.pop(name, None)
+        if self.rate_control is not None:
+            logs["multiplier"] = tf.identity(self.rate_control.multiplier)
+        return logs
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return dict(self._config)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Autoencoder:
+        """The inverse of `get_config`."""
+        return cls(**config)
+
+
+def _images_and_targets(data: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
+    images, targets, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
+    return images, images if targets is None else targets, weights
+
+
+def _latent_deviation(bits_per_value: float) -> float:
+    """The standard deviation of a Gaussian whose rounded values take about that many bits each.
+
+    Their entropy is log2(deviation) + 2.05 bits where that is a bit or more, and not far from it down to a
+    quarter.  A latent that starts so leaves the rate no long way to its target.
+    """
+    return 2.0 ** (bits_per_value - 2.05)

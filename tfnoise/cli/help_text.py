@@ -1,0 +1,100 @@
+"""The answer to --help: what a script does, an example, and its own flags with their defaults."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shutil
+import sys
+import textwrap
+
+from absl import flags
+
+_EXAMPLE = re.compile(r"^Examples?:[ \t]*$", re.MULTILINE)
+_INDENT = "      "
+
+
+def split_doc(doc: str | None) -> tuple[str, str]:
+    """Splits a script's docstring into description and example.
+
+    Args:
+      doc: the docstring; what follows a line "Example:" is the example.
+
+    Returns:
+      The description and the example, each without margin; empty where there is none.
+    """
+    parts = _EXAMPLE.split(inspect.cleandoc(doc or ""), maxsplit=1)
+    example = textwrap.dedent(parts[1].strip("\n")).rstrip() if len(parts) > 1 else ""
+    return parts[0].strip(), example
+
+
+def render(command: str, doc: str | None, positional: str | None, flag_values: flags.FlagValues) -> str:
+    """The help text of a script.
+
+    Args:
+      command: how the script is called, "bin/train".
+      doc: the script's docstring.
+      positional: the arguments beside flags, as "IN...", or None.
+      flag_values: holds the flags.
+
+    Returns:
+      The text, ending in a newline.
+    """
+    description, example = split_doc(doc)
+    width = max(60, min(shutil.get_terminal_size().columns, 110))
+    sections = [f"{command}: {description}" if description else command]
+    sections.append("Usage:\n  " + " ".join([command, "[flags]"] + ([positional] if positional else [])))
+    if example:
+        sections.append("Example:\n" + textwrap.indent(example, "  "))
+    for title, group in _groups(flag_values):
+        sections.append("\n".join([f"{title}:"] + [_render_flag(flag, width) for flag in group]))
+    sections[-1] += "\n" + _entry("--flagfile", "Read flags from this file, one --flag=value a line.", width)
+    return "\n\n".join(sections) + "\n"
+
+
+def _groups(flag_values: flags.FlagValues) -> list[tuple[str, list[flags.Flag]]]:
+    """The flags of the script itself, then those of tfnoise's modules, each in the order of definition."""
+    by_module = flag_values.flags_by_module_dict()
+    own, shared, general = [], [], []
+    for module, group in by_module.items():
+        if module in (sys.argv[0], "__main__"):
+            own += group
+        elif module.startswith("tfnoise.cli."):
+            general += group
+        elif module.startswith("tfnoise."):
+            shared.append((_title(module), group))
+    groups = [("Flags", own), *shared, ("General flags", general)]
+    return [(title, group) for title, group in groups if group]
+
+
+def _title(module: str) -> str:
+    """A module's heading: the first line of its docstring."""
+    doc = inspect.getdoc(sys.modules[module]) or module
+    return doc.splitlines()[0].strip().rstrip(".:")
+
+
+def _render_flag(flag: flags.Flag, width: int) -> str:
+    name = f"--[no]{flag.name}" if flag.boolean and flag.name != "help" else f"--{flag.name}"
+    if flag.short_name:
+        name = f"-{flag.short_name}, {name}"
+    notes = []
+    choices = getattr(flag.parser, "enum_values", None)
+    if choices:
+        notes.append("one of " + ", ".join(choices))
+    if flag.name != "help":
+        default = (flag.default_as_str or "").strip("'")
+        notes.append(f"default: {default}" if default else "no default")
+    if isinstance(flag, flags.MultiFlag):
+        notes.append("may be repeated")
+    # absl puts an enum's choices before its help, too.
+    text = re.sub(r"^<[^>]*>: ", "", flag.help or "")
+    return _entry(name + (f"  ({'; '.join(notes)})" if notes else ""), text, width)
+
+
+def _entry(head: str, text: str, width: int) -> str:
+    wrapper = textwrap.TextWrapper(width, subsequent_indent=_INDENT, break_on_hyphens=False)
+    wrapper.initial_indent = "  "
+    lines = wrapper.wrap(head)
+    wrapper.initial_indent = _INDENT
+    lines += wrapper.wrap(" ".join(text.split()))
+    return "\n".join(lines)

@@ -1,0 +1,166 @@
+"""The work of bin/train: from flags to a trained, exported model and a word on what to do next."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from tfnoise import codec, serving
+from tfnoise.audio import FrontEnd
+from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.progress import Progress
+from tfnoise.data import list_clips, noise_images
+from tfnoise.errors import InputError, UsageError
+from tfnoise.training import (
+    Summaries,
+    TrainingRun,
+    TrainingSettings,
+    check_same_settings,
+    run_record,
+    write_json,
+    write_settings,
+)
+
+FINISHED_FILE = "finished.json"
+
+
+def train_from_flags(values: flags.FlagValues) -> int:
+    """Trains, exports and reports as the flags of bin/train say; returns the exit status."""
+    settings = _settings(values)
+    name = values.name or settings.name()
+    if name != Path(name).name or name in (".", "..") or name.isdigit():
+        raise UsageError(f"--name={name}: must be a folder's name, not a path or a bare number")
+    if values.checkpoint_every < 1:
+        raise UsageError(f"--checkpoint_every must be 1 or more, not {values.checkpoint_every}")
+    run_dir = Path(values.run_dir or Path("runs") / name)
+    model_folder = Path(values.export_dir) / name
+    val_clips = list_clips(values.val_data) if values.val_data else None
+    if values.overwrite:
+        _delete_run(run_dir)
+    if run_dir.exists() and any(run_dir.iterdir()):
+        check_same_settings(settings, run_dir)
+        finished = _read_finished(run_dir)
+        if finished:
+            say(f"{run_dir}: this training is finished; the model is in {finished['model']}")
+            say("Begin anew with --overwrite, or train another with --name and --seed.")
+            if json_requested():
+                print_json(finished)
+            return 0
+    for folder in (run_dir, model_folder):
+        _make_writable(folder)
+    write_settings(settings, run_dir)
+    run = TrainingRun(settings, run_dir)
+    if run.step:
+        say(f"resuming from step {run.step}")
+    else:
+        say(f"training on {settings.noise} noise with {settings.loss}: {settings.steps} steps, run folder {run_dir}")
+    started = time.monotonic()
+    _train(run, values.checkpoint_every, val_clips)
+    record = run_record(settings)
+    version = serving.export_model(run.model, settings.front_end, model_folder, record)
+    finished = {
+        "model": str(version),
+        "run_dir": str(run_dir),
+        "steps": run.step,
+        "seconds": round(time.monotonic() - started, 1),
+        "bpp_on_noise": _bpp_on_noise(version, settings),
+        "flags": settings.to_dict(),
+    }
+    write_json(finished, run_dir / FINISHED_FILE)
+    _say_what_next(finished, run_dir, version)
+    if json_requested():
+        print_json(finished)
+    return 0
+
+
+def _settings(values: flags.FlagValues) -> TrainingSettings:
+    try:
+        front_end = FrontEnd(**{field.name: values[field.name].value for field in dataclasses.fields(FrontEnd)})
+    except ValueError as error:
+        raise UsageError(f"front end: {error}") from None
+    own = {field.name for field in dataclasses.fields(TrainingSettings)} - {"front_end"}
+    return TrainingSettings(**{name: values[name].value for name in own}, front_end=front_end)
+
+
+def _train(run: TrainingRun, checkpoint_every: int, val_clips: list | None) -> None:
+    settings = run.settings
+    with Progress(settings.steps, initial=run.step, label="training") as progress:
+
+        def on_step(logs: dict[str, float]) -> None:
+            shown = {key: f"{logs[key]:.4g}" for key in ("loss", "bpp", "multiplier") if key in logs}
+            progress.update(1, **shown)
+
+        def on_epoch_end(epoch: int, logs: dict[str, float], summaries: Summaries) -> None:
+            summaries.pictures(run.step)
+            shown = "  ".join(f"{key} {value:.4g}" for key, value in logs.items())
+            progress.write(f"epoch {epoch}/{settings.epochs}  {shown}")
+            if val_clips is not None:
+                scores = _validate(run, val_clips)
+                summaries.validation(run.step, scores)
+                shown = "  ".join(f"{key} {value:.4g}" for key, value in scores.items())
+                progress.write(f"  on natural audio: {shown}")
+
+        run.train(checkpoint_every, on_step, on_epoch_end)
+
+
+def _validate(run: TrainingRun, clips: list) -> dict[str, float]:
+    from tfnoise.evaluation import validation_scores
+
+    return validation_scores(codec.FrozenModel(run.model), run.settings.front_end, clips, run.settings.bpp)
+
+
+def _bpp_on_noise(version: Path, settings: TrainingSettings) -> float:
+    """The rate of fresh noise by the exported model's integer tables at the step it was trained with."""
+    import numpy as np
+
+    module = codec.load(version).module
+    size = settings.patch_size
+    images = next(iter(noise_images(size, size, 64, settings.seed, first_image=2**62)))
+    bits = module.bits_by_step(module.analyse(images)).numpy()
+    column = 0 if settings.bottleneck == "levels" else int(np.argmin(np.abs(codec.step_grid() - 1)))
+    return float(bits[:, column].mean() / size**2)
+
+
+def _read_finished(run_dir: Path) -> dict[str, Any] | None:
+    import json
+
+    path = run_dir / FINISHED_FILE
+    if not path.is_file():
+        return None
+    try:
+        return dict(json.loads(path.read_text()))
+    except ValueError:
+        raise InputError(f"{path}: damaged; begin anew with --overwrite or another --name") from None
+
+
+def _delete_run(run_dir: Path) -> None:
+    ours = {"checkpoints", "logs", "flags.json", FINISHED_FILE}
+    strangers = [entry.name for entry in run_dir.iterdir() if entry.name not in ours] if run_dir.is_dir() else []
+    if strangers:
+        raise InputError(f"{run_dir}: holds {strangers[0]}, which no training wrote; delete it by hand")
+    if run_dir.is_dir():
+        shutil.rmtree(run_dir)
+
+
+def _make_writable(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / ".tfnoise-probe"
+    probe.touch()
+    probe.unlink()
+
+
+def _say_what_next(finished: dict[str, Any], run_dir: Path, version: Path) -> None:
+    rows = [
+        ["model", version],
+        ["checkpoints, flags, logs", run_dir],
+        ["rate on noise", f"{finished['bpp_on_noise']:.4f} bpp"],
+        ["time", f"{finished['seconds']:.0f} s"],
+    ]
+    say(table(rows))
+    say(f"Next: bin/evaluate --model={version.parent} --data=FOLDER_OF_AUDIO")
+    say(f"      tensorboard --logdir={run_dir / 'logs'}")

@@ -1,0 +1,144 @@
+"""A frozen model: the transforms with their integer tables, in stock TensorFlow operations only.
+
+This is what is exported, served, scored and coded with.  It holds no Keras object and no operation of
+tensorflow-compression, so that an unmodified TensorFlow Serving can run it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfnoise.autoencoder import Autoencoder
+from tfnoise.codec.tables import PRECISION_BITS, IntegerTables, build_tables
+from tfnoise.layers import LevelsBottleneck, pad_to_stride
+
+CODER_MARGIN_BITS = 16.0
+"""What a range coder may need beyond the sum over its tables; the choice of a step leaves room for it."""
+
+
+class FrozenModel(tf.Module):
+    """The inference side of an `Autoencoder`, with a step of quantization chosen image by image.
+
+    Functions, each a `tf.function` that is saved with the model:
+
+    - `analyse(images)`: the latent `[batch, rows, columns, latents]` of `images [batch, height, width,
+      channels]`, which are padded to multiples of 16 first.
+    - `synthesise(quantized)`: the image `[batch, 16 rows, 16 columns, channels]` of a quantized latent.
+    - `bits_by_step(latent)`: the rate `[batch, steps]`, in bits, that each step of the grid gives by the
+      integer tables (with levels, one column).
+    - `code(images, bpp)`: codes each image with the finest step that stays at or under `bpp` bits per
+      pixel.  Returns a dict: `reconstruction` (as `images`), `bpp`, `step` and `step_index`, `[batch]`.
+      An image that no step brings under `bpp` gets the coarsest step; with levels `bpp` has no effect.
+
+    Args:
+      model: a built autoencoder; its weights are shared, not copied.
+    """
+
+    def __init__(self, model: Autoencoder):
+        super().__init__()
+        self.weights = [*model.analysis.variables, *model.synthesis.variables]
+        latents, channels = model.analysis.latent_channels, model.synthesis.image_channels
+        images = tf.TensorSpec([None, None, None, channels], tf.float32, "image")
+        latent = tf.TensorSpec([None, None, None, latents], tf.float32, "latent")
+        bpp = tf.TensorSpec([], tf.float32, "bpp")
+
+        def analyse(image: tf.Tensor) -> tf.Tensor:
+            return tf.cast(model.analysis(pad_to_stride(image), training=False), tf.float32)
+
+        def synthesise(quantized: tf.Tensor) -> tf.Tensor:
+            return model.synthesis(quantized, training=False)
+
+        if isinstance(model.bottleneck, LevelsBottleneck):
+            self.tables = []
+            quantizer = _Levels(model.bottleneck)
+        else:
+            quantizer = _Steps(build_tables(model.bottleneck.prior, latents))
+            self.tables = quantizer.variables
+
+        def code(image: tf.Tensor, bpp: tf.Tensor) -> dict[str, tf.Tensor]:
+            height, width = tf.unstack(tf.shape(image)[1:3])
+            pixels = tf.cast(height * width, tf.float32)
+            values = analyse(image)
+            bits = quantizer.bits_by_step(values)
+            fits = bits <= bpp * pixels - CODER_MARGIN_BITS
+            last = tf.shape(bits)[1] - 1
+            index = tf.where(tf.reduce_any(fits, 1), tf.argmax(fits, 1, tf.int32), last)
+            quantized, step = quantizer.quantize(values, index)
+            return {
+                "reconstruction": synthesise(quantized)[:, :height, :width],
+                "bpp": tf.gather(bits, index, batch_dims=1) / pixels,
+                "step": step,
+                "step_index": index,
+            }
+
+        self.analyse = tf.function(analyse, [images])
+        self.synthesise = tf.function(synthesise, [latent])
+        self.bits_by_step = tf.function(quantizer.bits_by_step, [latent])
+        self.code = tf.function(code, [images, bpp])
+
+    def fingerprint(self, settings: dict[str, Any]) -> str:
+        """32 hexadecimal digits of the weights, the tables and the settings that decide decoding."""
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for variable in [*self.weights, *self.tables]:
+            values = np.ascontiguousarray(variable.numpy())
+            digest.update(f"{values.shape}{values.dtype.str}".encode())
+            digest.update(values.tobytes())
+        return digest.hexdigest()[:32]
+
+
+class _Levels:
+    """Quantization to fixed levels: one step, a fixed number of bits."""
+
+    def __init__(self, bottleneck: LevelsBottleneck):
+        self.bottleneck = bottleneck
+
+    def bits_by_step(self, latent: tf.Tensor) -> tf.Tensor:
+        return self.bottleneck.counted_bits(latent)[:, None]
+
+    def quantize(self, latent: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        quantized = self.bottleneck.dequantize(self.bottleneck.symbols(latent))
+        return quantized, tf.ones_like(index, tf.float32)
+
+
+class _Steps:
+    """Uniform quantization at any step of the grid, its rate by the integer tables."""
+
+    def __init__(self, tables: IntegerTables):
+        self.steps = tf.Variable(tables.steps, trainable=False, name="steps")
+        self.limits = tf.Variable(tables.limits, trainable=False, name="limits")
+        self.counts = tf.Variable(tables.counts, trainable=False, name="counts")
+        self.starts = tables.starts
+        self.channels = tables.channels
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        return [self.steps, self.limits, self.counts]
+
+    def bits_by_step(self, latent: tf.Tensor) -> tf.Tensor:
+        channel = tf.range(self.channels)
+        starts = tf.constant(self.starts)
+
+        def bits(index: tf.Tensor) -> tf.Tensor:
+            limit = self.limits[index]
+            symbols = _symbols(latent, self.steps[index], limit)
+            places = starts[index] + channel * (2 * limit + 1) + limit + symbols
+            counts = tf.cast(tf.gather(self.counts, places), tf.float32)
+            return tf.reduce_sum(PRECISION_BITS - tf.math.log(counts) / np.log(2).astype("f"), axis=[1, 2, 3])
+
+        return tf.transpose(tf.map_fn(bits, tf.range(len(self.starts)), fn_output_signature=tf.float32))
+
+    def quantize(self, latent: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        step, limit = tf.gather(self.steps, index), tf.gather(self.limits, index)
+        symbols = _symbols(latent, step[:, None, None, None], limit[:, None, None, None])
+        return tf.cast(symbols, tf.float32) * step[:, None, None, None], step
+
+
+def _symbols(latent: tf.Tensor, step: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
+    # Clipped as floats: the cast of a float beyond int32 is undefined.
+    bound = tf.cast(limit, tf.float32)
+    return tf.cast(tf.clip_by_value(tf.round(latent / step), -bound, bound), tf.int32)

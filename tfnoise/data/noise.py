@@ -1,0 +1,32 @@
+"""Endless noise images, made in the graph and stateless: image i depends on the seed and on i alone."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def noise_images(
+    height: int, width: int, batch_size: int, seed: int = 0, first_image: int = 0, channels: int = 1
+) -> tf.data.Dataset:
+    """Batches of uniform noise on [0, 1), without end and without repetition.
+
+    Every image has a seed of its own, (`seed`, its index), so that the stream does not depend on the batch
+    size or on where it was started: image 1,000 is the same after a restart at `first_image=1000`.
+
+    Args:
+      height, width, channels: of an image, pixels.
+      batch_size: images in a batch.
+      seed: of the run.
+      first_image: index of the first image.
+
+    Returns:
+      A dataset of `[batch_size, height, width, channels]`, float32.
+    """
+
+    def image(index: tf.Tensor) -> tf.Tensor:
+        seeds = tf.stack([tf.constant(seed, tf.int64), index])
+        return tf.random.stateless_uniform([height, width, channels], seeds)
+
+    indices = tf.data.Dataset.counter(start=first_image)
+    batches = indices.map(image, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return batches.batch(batch_size, drop_remainder=True).prefetch(4)

@@ -1,0 +1,150 @@
+"""A list of clips in the form of PMQD, the Perceived Music Quality Dataset: pmqd.csv beside audio/.
+
+Source: Hilmkil, Thomé, Arpteg, "Perceiving Music Quality with GANs", 2020, github.com/Peltarion/pmqd.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import math
+import os
+import re
+
+from tfnoise.audio.files import is_remote
+from tfnoise.errors import InputError
+
+#: The list's file name, and the columns that it must have.
+LIST_NAME = "pmqd.csv"
+COLUMNS = (
+    "id",
+    "genre",
+    "artist",
+    "title",
+    "degradation_type",
+    "degradation_intensity",
+    "rating",
+    "sample_start",
+    "sample_filename",
+)
+#: The condition of a clip that nothing was done to.
+ORIGINAL = "original"
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """One piece of audio, and what is known about it.
+
+    Attributes:
+      path: the file or URL; it need not exist, reading it reports that.
+      id: its name in its set: the list's, or the path below the folder.
+      genre: the genre, or None.
+      degradation: "original", or what was done to it: "distortion", "limiter", "lowpass", "noise".
+      intensity: how strongly, in the degradation's own unit; 0 for originals.
+      rating: listeners' median opinion from 1 (bad) to 5 (excellent), or None.
+      artist: the artist, or None.
+      title: the title of the piece that it was cut from, or None.
+      sample_start: where it begins in that piece, as the list has it, or None.
+    """
+
+    path: str
+    id: str
+    genre: str | None = None
+    degradation: str = ORIGINAL
+    intensity: float = 0.0
+    rating: float | None = None
+    artist: str | None = None
+    title: str | None = None
+    sample_start: float | None = None
+
+
+def list_path(folder: str) -> str:
+    """Where the list of a folder would be."""
+    return _joined(folder, LIST_NAME)
+
+
+def _joined(folder: str, *names: str) -> str:
+    return "/".join((folder.rstrip("/"), *names)) if is_remote(folder) else os.path.join(folder, *names)
+
+
+def read_list(folder: str) -> list[Clip]:
+    """All clips of a folder's pmqd.csv, in its order.
+
+    Args:
+      folder: the folder, or its URL, that holds pmqd.csv and audio/.
+
+    Returns:
+      The clips. Whether their files exist is not looked at.
+
+    Raises:
+      InputError: when the list cannot be read, lacks a column, or a row has a value that cannot be used,
+        among them a file name that leads out of audio/.
+    """
+    path = list_path(folder)
+    try:
+        rows = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+        missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+        if missing:
+            raise InputError(f"{path}: has no column {', '.join(missing)}; add it to the header line")
+        return [_clip(folder, row, f"{path}, line {rows.line_num}") for row in rows]
+    except csv.Error as error:
+        raise InputError(f"{path}: is not a readable CSV file ({error}); export it again") from error
+
+
+def _text(path: str) -> str:
+    try:
+        if is_remote(path):
+            import tensorflow as tf
+
+            with tf.io.gfile.GFile(path, "rb") as source:
+                content = source.read()
+        else:
+            with open(path, "rb") as source:
+                content = source.read()
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror}); check its permissions") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
+
+
+def _clip(folder: str, row: dict[str, str | None], where: str) -> Clip:
+    if None in row or any(row[name] is None for name in COLUMNS):
+        raise InputError(f"{where}: has another number of fields than the header line; mend the line")
+    cells = {name: row[name].strip() for name in COLUMNS}
+    name = cells["sample_filename"]
+    parts = re.split(r"[/\\]", name)
+    if (
+        not name
+        or "\0" in name
+        or ".." in parts
+        or parts[0] == ""
+        or re.match(r"[A-Za-z]:", name)
+        or is_remote(name)
+    ):
+        raise InputError(f"{where}: sample_filename {name!r} must name a file inside audio/; mend the line")
+    return Clip(
+        path=_joined(folder, "audio", name),
+        id=cells["id"],
+        genre=cells["genre"] or None,
+        degradation=cells["degradation_type"] or ORIGINAL,
+        intensity=_number(cells, "degradation_intensity", where) or 0.0,
+        rating=_number(cells, "rating", where),
+        artist=cells["artist"] or None,
+        title=cells["title"] or None,
+        sample_start=_number(cells, "sample_start", where),
+    )
+
+
+def _number(cells: dict[str, str], name: str, where: str) -> float | None:
+    text = cells[name]
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{where}: {name} {text!r} is not a number; mend the line or leave the field empty")
+    return value

@@ -1,0 +1,162 @@
+"""Pictures of clips: the original's mel-spectrogram beside what models make of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfnoise.audio import FrontEnd, mel_filterbank
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_DPI = 150
+_PANEL_INCHES = (3.9, 2.5)
+_MOST_COLUMNS = 3
+_COLOURS = "magma"
+_TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 4000, 8000, 16000)
+_LEAST_TICK_DISTANCE = 0.06
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One spectrogram of a picture.
+
+    Attributes:
+      image: `[mels, frames, 1]` in [0, 1].
+      front_end: the settings of the image.
+      title: what it is, as "original" or a model's name.
+      details: a line under the title, as the scores; "" for none.
+    """
+
+    image: np.ndarray
+    front_end: FrontEnd
+    title: str
+    details: str = ""
+
+
+def clip_figure(panels: Sequence[Panel], title: str) -> Figure:
+    """Spectrograms side by side, in dB below the clip's peak, on one scale of colours.
+
+    Args:
+      panels: one or more; the first is the original.
+      title: of the whole picture.
+
+    Returns:
+      A `matplotlib.figure.Figure` of its own, which pyplot does not know.
+    """
+    # Imported here, since it takes half a second that scores without pictures need not wait for.
+    from matplotlib.figure import Figure
+
+    columns = min(len(panels), _MOST_COLUMNS)
+    if len(panels) == _MOST_COLUMNS + 1:
+        columns = 2
+    rows = -(-len(panels) // columns)
+    size = (columns * _PANEL_INCHES[0] + 1.2, rows * (_PANEL_INCHES[1] + 0.55) + 0.55)
+    figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    widest_db = max(panel.front_end.top_db for panel in panels)
+    for number, (axis, panel) in enumerate(zip(axes, panels)):
+        shown = _draw(axis, panel, widest_db)
+        if number % columns == 0:
+            axis.set_ylabel("frequency [Hz]", fontsize=9)
+        if number + columns >= len(panels):
+            axis.set_xlabel("time [s]", fontsize=9)
+    for axis in axes[len(panels) :]:
+        axis.remove()
+    bar = figure.colorbar(shown, ax=list(axes[: len(panels)]), pad=0.015, aspect=14 * rows + 6, fraction=0.05)
+    bar.set_label("level below the clip's peak [dB]", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_linewidth(0.5)
+    # File names may hold dollar signs, which would otherwise start a formula.
+    figure.suptitle(title, fontsize=11, parse_math=False)
+    return figure
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    """Writes a figure as PNG, under a temporary name that is then renamed: `path` is whole or not there.
+
+    Raises:
+      OSError: the folder is absent or cannot be written to.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with warnings.catch_warnings():
+            # A title in a script that the font lacks shows boxes, which is no news to the reader.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            figure.savefig(temporary, format="png", dpi=_DPI)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    return path
+
+
+def _draw(axis: Any, panel: Panel, widest_db: float) -> Any:
+    mels, frames = panel.image.shape[:2]
+    level_db = (panel.image[..., 0] - 1.0) * panel.front_end.top_db
+    shown = axis.imshow(
+        level_db,
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+        cmap=_COLOURS,
+        vmin=-widest_db,
+        vmax=0.0,
+        extent=(0.0, panel.front_end.duration_s(frames), -0.5, mels - 0.5),
+    )
+    bands, labels = frequency_ticks(panel.front_end)
+    axis.set_yticks(bands, labels)
+    axis.tick_params(labelsize=8, length=2.5, width=0.5)
+    for spine in axis.spines.values():
+        spine.set_linewidth(0.5)
+    axis.set_title(
+        panel.title,
+        fontsize=10,
+        fontweight="bold",
+        loc="left",
+        pad=16 if panel.details else 5,
+        parse_math=False,
+    )
+    if panel.details:
+        axis.annotate(
+            panel.details,
+            (0, 1),
+            (0, 4),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=8.5,
+            color="0.3",
+            parse_math=False,
+        )
+    return shown
+
+
+def frequency_ticks(front_end: FrontEnd) -> tuple[list[float], list[str]]:
+    """Where round frequencies lie on the axis of mel bands (0 is the centre of the lowest), and their labels."""
+    filters = mel_filterbank(front_end).astype(np.float64)
+    bins_hz = np.arange(filters.shape[1]) * (front_end.sample_rate_hz / front_end.n_fft)
+    weights = filters.sum(axis=1)
+    # A band narrower than a bin may have no weight at all.
+    heard = weights > 0
+    bands = np.arange(front_end.mels)[heard]
+    centres_hz = (filters[heard] @ bins_hz) / weights[heard]
+    places, labels = [], []
+    for hz in _TICKS_HZ:
+        if not centres_hz[0] <= hz <= front_end.upper_hz:
+            continue
+        edges_hz = np.append(centres_hz, front_end.upper_hz)
+        place = float(np.interp(hz, edges_hz, np.append(bands, front_end.mels - 0.5)))
+        if not places or place - places[-1] >= _LEAST_TICK_DISTANCE * front_end.mels:
+            places.append(place)
+            labels.append(f"{hz:,}")
+    return places, labels

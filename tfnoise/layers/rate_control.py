@@ -1,0 +1,91 @@
+"""Holds the rate of an entropy bottleneck at a target by moving its weight in the loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+LOWEST = -9.0
+"""Bound of the slow part from below."""
+
+HIGHEST = 0.0
+"""Bound of the multiplier's logarithm from above.  A bit per pixel never costs more than what an untrained
+model loses; a multiplier that winds up beyond squeezes all information out of the latent for good."""
+
+TRAVEL = 8.0
+"""How far the slow part can move over a whole training."""
+
+PROPORTIONAL_GAIN = 2.0
+"""How strongly the multiplier answers the present error; without it the rate swings around the target."""
+
+
+@tf.keras.utils.register_keras_serializable("tfnoise")
+class RateControl(tf.keras.layers.Layer):
+    """The objective `distortion / scale + multiplier * bpp`, and the rule that moves the multiplier.
+
+    The scale is the distortion at the first training step, when nothing is learned yet, so that the
+    multiplier means the same for every loss.  The rule is a proportional-integral controller: with
+    `error = clip(ln(bpp / target_bpp), -1, 1)`, where bpp is the rate of the *rounded* symbols at the last
+    step, the multiplier is `exp(min(m + 2 error, 0))`, and after each step `m += 8 / steps * error`.  The
+    speed follows from the number of steps, so that any budget from some hundred steps up ends at the target.
+
+    Args:
+      target_bpp: the rate to hold, bits per pixel.
+      steps: how many training steps there will be.
+      start: m at the first step.
+    """
+
+    def __init__(self, target_bpp: float = 0.5, steps: int = 2000, start: float = -1.5, **kwargs: Any):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.target_bpp, self.steps, self.start = target_bpp, steps, start
+        self.log_multiplier = self._state("log_multiplier", start)
+        self.error = self._state("error", 0.0)
+        self.scale = self._state("distortion_scale", 0.0)
+
+    def _state(self, name: str, start: float) -> tf.Variable:
+        return self.add_weight(
+            name,
+            (),
+            initializer=tf.keras.initializers.Constant(start),
+            trainable=False,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    @property
+    def multiplier(self) -> tf.Tensor:
+        """What a bit per pixel costs in the objective."""
+        return tf.exp(tf.minimum(self.log_multiplier + PROPORTIONAL_GAIN * self.error, HIGHEST))
+
+    def call(self, distortion: tf.Tensor, bpp: tf.Tensor) -> tf.Tensor:
+        """The objective: `distortion / scale + multiplier * bpp`, of scalars."""
+        return distortion / tf.where(self.scale > 0, self.scale, 1.0) + self.multiplier * bpp
+
+    def begin(self, distortion: tf.Tensor) -> None:
+        """Takes the scale from the distortion of the first step; later calls change nothing."""
+        first = tf.maximum(_mean_over_replicas(tf.stop_gradient(distortion)), 1e-6)
+        self.scale.assign(tf.where(self.scale > 0, self.scale, first))
+
+    def update(self, counted_bpp: tf.Tensor) -> None:
+        """Moves the multiplier after a step whose rounded symbols took `counted_bpp` bits per pixel."""
+        relative = tf.maximum(_mean_over_replicas(counted_bpp), 1e-9) / self.target_bpp
+        error = tf.clip_by_value(tf.math.log(relative), -1.0, 1.0)
+        moved = self.log_multiplier + TRAVEL / self.steps * error
+        self.log_multiplier.assign(tf.clip_by_value(moved, LOWEST, HIGHEST))
+        self.error.assign(error)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "target_bpp": self.target_bpp,
+            "steps": self.steps,
+            "start": self.start,
+        }
+
+
+def _mean_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    context = tf.distribute.get_replica_context()
+    if context and context.num_replicas_in_sync > 1:
+        return context.all_reduce(tf.distribute.ReduceOp.MEAN, value)
+    return value

@@ -1,0 +1,23 @@
+"""Mean squared error per image."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfnoise.losses.inputs import image_pair
+
+
+def mse(a, b) -> tf.Tensor:
+    """Mean squared error over height, width and channels; 0 is identical.
+
+    Args:
+      a, b: images `[batch, height, width, channels]`, any float type.
+
+    Returns:
+      `[batch]`, float32 (float64 for float64 images).
+
+    Raises:
+      ValueError: shapes or types do not fit (see `inputs.image_pair`).
+    """
+    a, b = image_pair(a, b)
+    return tf.reduce_mean(tf.math.squared_difference(a, b), axis=[1, 2, 3])

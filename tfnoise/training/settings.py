@@ -1,0 +1,128 @@
+"""What decides a training's result: written beside its checkpoints, compared when it is resumed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfnoise.audio import FrontEnd
+from tfnoise.errors import UsageError
+from tfnoise.layers import TOTAL_STRIDE, latent_channels_for
+from tfnoise.losses import NAMES, smallest_side
+
+FLAGS_FILE = "flags.json"
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """All that the weights at the end depend on; the fields are the flags of bin/train.
+
+    Raises:
+      UsageError: a value that cannot work, or not with the others; the message names the flag.
+    """
+
+    loss: str = "ms_ssim"
+    noise: str = "uniform"
+    bottleneck: str = "entropy"
+    bpp: float = 0.5
+    levels: int = 2
+    quantizer_s: float = 1.0
+    ms_ssim_scales: int = 3
+    filters: int = 128
+    kernel_size: int = 3
+    patch_size: int = 64
+    batch_size: int = 16
+    epochs: int = 5
+    steps_per_epoch: int = 480
+    learning_rate: float = 1e-3
+    seed: int = 0
+    precision: str = "float32"
+    front_end: FrontEnd = dataclasses.field(default_factory=FrontEnd)
+
+    def __post_init__(self) -> None:
+        for name in ("filters", "kernel_size", "patch_size", "batch_size", "epochs", "steps_per_epoch"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name} must be 1 or more, not {getattr(self, name)}")
+        for name in ("bpp", "quantizer_s", "learning_rate"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise UsageError(f"--{name} must be a positive number, not {value}")
+        if self.loss not in NAMES:
+            raise UsageError(f"--loss={self.loss}: unknown; known: {', '.join(NAMES)}")
+        if self.seed < 0:
+            raise UsageError(f"--seed must be 0 or more, not {self.seed}")
+        if not 1 <= self.ms_ssim_scales <= 5:
+            raise UsageError(f"--ms_ssim_scales must be 1 to 5, not {self.ms_ssim_scales}")
+        if self.patch_size % TOTAL_STRIDE:
+            raise UsageError(f"--patch_size must be a multiple of {TOTAL_STRIDE}, not {self.patch_size}")
+        needed = smallest_side(self.ms_ssim_scales)
+        if self.loss == "ms_ssim" and self.patch_size < needed:
+            raise UsageError(
+                f"--patch_size={self.patch_size} is too small for MS-SSIM with {self.ms_ssim_scales} scales, "
+                f"which needs {needed} pixels; use --ms_ssim_scales=1 to {_scales_that_fit(self.patch_size)} "
+                f"or a larger patch"
+            )
+        if self.front_end.mels % TOTAL_STRIDE:
+            raise UsageError(f"--mels must be a multiple of {TOTAL_STRIDE}, not {self.front_end.mels}")
+        if self.bottleneck == "levels":
+            try:
+                latent_channels_for(self.bpp, self.levels)
+            except ValueError as error:
+                raise UsageError(f"--bpp={self.bpp:g} --levels={self.levels}: {error}") from None
+
+    @property
+    def steps(self) -> int:
+        """Training steps in all."""
+        return self.epochs * self.steps_per_epoch
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON values, by the names of the flags; the front end's flags among them."""
+        values = dataclasses.asdict(self)
+        return {**values, **values.pop("front_end")}
+
+    def name(self) -> str:
+        """A safe folder name made from the loss."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "_", self.loss).strip("._") or "model"
+
+
+def write_settings(settings: TrainingSettings, run_dir: Path) -> None:
+    """Writes the settings beside a run's checkpoints, whole or not at all."""
+    write_json(settings.to_dict(), run_dir / FLAGS_FILE)
+
+
+def write_json(values: dict[str, Any], path: Path) -> None:
+    """Writes a JSON file under a temporary name, then renames it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
+    os.replace(temporary, path)
+
+
+def check_same_settings(settings: TrainingSettings, run_dir: Path) -> None:
+    """Compares the settings with those that a run folder was begun with.
+
+    Raises:
+      UsageError: they differ, or the file is damaged; the message names the first flags that differ.
+    """
+    path = run_dir / FLAGS_FILE
+    try:
+        before = json.loads(path.read_text())
+        now = json.loads(json.dumps(settings.to_dict()))
+        differing = [name for name in now if before.get(name, now[name]) != now[name]]
+    except (ValueError, AttributeError):
+        raise UsageError(f"{path}: damaged; begin anew with --overwrite or another --name") from None
+    if differing:
+        changes = ", ".join(f"--{name}={before[name]} (now {now[name]})" for name in differing[:4])
+        raise UsageError(
+            f"{run_dir} holds a run with other flags: {changes}; give the run's flags to go on, "
+            f"another --name, or --overwrite"
+        )
+
+
+def _scales_that_fit(side: int) -> int:
+    return max((scales for scales in range(1, 6) if smallest_side(scales) <= side), default=1)
