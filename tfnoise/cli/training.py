@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from absl import flags
 
 from tfnoise import codec, serving
 from tfnoise.audio import FrontEnd
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
-from tfnoise.data import list_clips, noise_images
+from tfnoise.data import Clip, list_clips, noise_images
 from tfnoise.errors import InputError, UsageError
+from tfnoise.evaluation import clip_images, validation_scores
 from tfnoise.training import (
     Summaries,
     TrainingRun,
@@ -39,7 +43,7 @@ def train_from_flags(values: flags.FlagValues) -> int:
         raise UsageError(f"--checkpoint_every must be 1 or more, not {values.checkpoint_every}")
     run_dir = Path(values.run_dir or Path("runs") / name)
     model_folder = Path(values.export_dir) / name
-    val_clips = list_clips(values.val_data) if values.val_data else None
+    val_clips = _validation_clips(values.val_data, settings) if values.val_data else None
     if values.overwrite:
         _delete_run(run_dir)
     if run_dir.exists() and any(run_dir.iterdir()):
@@ -52,7 +56,8 @@ def train_from_flags(values: flags.FlagValues) -> int:
                 print_json(finished)
             return 0
     for folder in (run_dir, model_folder):
-        _make_writable(folder)
+        _check_writable(folder)
+    run_dir.mkdir(parents=True, exist_ok=True)
     write_settings(settings, run_dir)
     run = TrainingRun(settings, run_dir)
     if run.step:
@@ -87,7 +92,28 @@ def _settings(values: flags.FlagValues) -> TrainingSettings:
     return TrainingSettings(**{name: values[name].value for name in own}, front_end=front_end)
 
 
-def _train(run: TrainingRun, checkpoint_every: int, val_clips: list | None) -> None:
+def _validation_clips(folder: str, settings: TrainingSettings) -> list[Clip]:
+    """The clips of a folder that can be scored; the others are named.
+
+    Raises:
+      InputError: there is none.
+    """
+    clips = list_clips(folder)
+    usable, problems = [], []
+    for clip, image in zip(clips, clip_images(clips, settings.front_end)):
+        if image.problem:
+            problems.append(image.problem)
+        else:
+            usable.append(clip)
+    for problem in problems:
+        say(f"left out of validation: {problem}")
+    if not usable:
+        raise InputError(f"{folder}: none of its {len(clips)} clips can be scored; the first: {problems[0]}")
+    say(f"validation on {len(usable)} of {len(clips)} clips after each epoch")
+    return usable
+
+
+def _train(run: TrainingRun, checkpoint_every: int, val_clips: list[Clip] | None) -> None:
     settings = run.settings
     with Progress(settings.steps, initial=run.step, label="training") as progress:
 
@@ -108,16 +134,12 @@ def _train(run: TrainingRun, checkpoint_every: int, val_clips: list | None) -> N
         run.train(checkpoint_every, on_step, on_epoch_end)
 
 
-def _validate(run: TrainingRun, clips: list) -> dict[str, float]:
-    from tfnoise.evaluation import validation_scores
-
+def _validate(run: TrainingRun, clips: list[Clip]) -> dict[str, float]:
     return validation_scores(codec.FrozenModel(run.model), run.settings.front_end, clips, run.settings.bpp)
 
 
 def _bpp_on_noise(version: Path, settings: TrainingSettings) -> float:
     """The rate of fresh noise by the exported model's integer tables at the step it was trained with."""
-    import numpy as np
-
     module = codec.load(version).module
     size = settings.patch_size
     images = next(iter(noise_images(size, size, 64, settings.seed, first_image=2**62)))
@@ -127,8 +149,6 @@ def _bpp_on_noise(version: Path, settings: TrainingSettings) -> float:
 
 
 def _read_finished(run_dir: Path) -> dict[str, Any] | None:
-    import json
-
     path = run_dir / FINISHED_FILE
     if not path.is_file():
         return None
@@ -147,11 +167,21 @@ def _delete_run(run_dir: Path) -> None:
         shutil.rmtree(run_dir)
 
 
-def _make_writable(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    probe = folder / ".tfnoise-probe"
-    probe.touch()
-    probe.unlink()
+def _check_writable(folder: Path) -> None:
+    """Finds out before the work begins, and leaves no trace.
+
+    Raises:
+      OSError: nothing can be written there.
+    """
+    absent = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    finally:
+        for path in absent:
+            if path.is_dir():
+                path.rmdir()
 
 
 def _say_what_next(finished: dict[str, Any], run_dir: Path, version: Path) -> None:

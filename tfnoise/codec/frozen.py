@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -127,8 +128,8 @@ class _Steps:
             limit = self.limits[index]
             symbols = _symbols(latent, self.steps[index], limit)
             places = starts[index] + channel * (2 * limit + 1) + limit + symbols
-            counts = tf.cast(tf.gather(self.counts, places), tf.float32)
-            return tf.reduce_sum(PRECISION_BITS - tf.math.log(counts) / np.log(2).astype("f"), axis=[1, 2, 3])
+            probabilities = tf.cast(tf.gather(self.counts, places), tf.float32) / 2**PRECISION_BITS
+            return tf.reduce_sum(tf.math.log(probabilities), axis=[1, 2, 3]) / -math.log(2)
 
         return tf.transpose(tf.map_fn(bits, tf.range(len(self.starts)), fn_output_signature=tf.float32))
 
@@ -139,6 +140,7 @@ class _Steps:
 
 
 def _symbols(latent: tf.Tensor, step: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
-    # Clipped as floats: the cast of a float beyond int32 is undefined.
+    # Clipped as floats, since the cast of a float beyond int32 is undefined, and again for the cast of a NaN.
     bound = tf.cast(limit, tf.float32)
-    return tf.cast(tf.clip_by_value(tf.round(latent / step), -bound, bound), tf.int32)
+    symbols = tf.cast(tf.clip_by_value(tf.round(latent / step), -bound, bound), tf.int32)
+    return tf.clip_by_value(symbols, -limit, limit)

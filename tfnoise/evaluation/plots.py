@@ -21,7 +21,7 @@ _DPI = 150
 _PANEL_INCHES = (3.9, 2.5)
 _MOST_COLUMNS = 3
 _COLOURS = "magma"
-_TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 4000, 8000, 16000)
+_TICKS_HZ = (16000, 8000, 4000, 2000, 1000, 500, 250, 125)
 _LEAST_TICK_DISTANCE = 0.06
 
 
@@ -33,7 +33,7 @@ class Panel:
       image: `[mels, frames, 1]` in [0, 1].
       front_end: the settings of the image.
       title: what it is, as "original" or a model's name.
-      details: a line under the title, as the scores; "" for none.
+      details: a line under the title, as the scores; "" gives the size of the image.
     """
 
     image: np.ndarray
@@ -61,6 +61,7 @@ def clip_figure(panels: Sequence[Panel], title: str) -> Figure:
     rows = -(-len(panels) // columns)
     size = (columns * _PANEL_INCHES[0] + 1.2, rows * (_PANEL_INCHES[1] + 0.55) + 0.55)
     figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     widest_db = max(panel.front_end.top_db for panel in panels)
     for number, (axis, panel) in enumerate(zip(axes, panels)):
@@ -72,7 +73,7 @@ def clip_figure(panels: Sequence[Panel], title: str) -> Figure:
     for axis in axes[len(panels) :]:
         axis.remove()
     bar = figure.colorbar(shown, ax=list(axes[: len(panels)]), pad=0.015, aspect=14 * rows + 6, fraction=0.05)
-    bar.set_label("level below the clip's peak [dB]", fontsize=9)
+    bar.set_label("level [dB], 0 is the clip's peak", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_linewidth(0.5)
     # File names may hold dollar signs, which would otherwise start a formula.
@@ -124,25 +125,24 @@ def _draw(axis: Any, panel: Panel, widest_db: float) -> Any:
         fontsize=10,
         fontweight="bold",
         loc="left",
-        pad=16 if panel.details else 5,
+        pad=16,
         parse_math=False,
     )
-    if panel.details:
-        axis.annotate(
-            panel.details,
-            (0, 1),
-            (0, 4),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            fontsize=8.5,
-            color="0.3",
-            parse_math=False,
-        )
+    axis.annotate(
+        panel.details or f"{mels} mels × {frames} frames",
+        (0, 1),
+        (0, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=8.5,
+        color="0.3",
+        parse_math=False,
+    )
     return shown
 
 
 def frequency_ticks(front_end: FrontEnd) -> tuple[list[float], list[str]]:
-    """Where round frequencies lie on the axis of mel bands (0 is the centre of the lowest), and their labels."""
+    """Where round frequencies lie on the axis of mel bands, whose centres are 0, 1, ..., and their labels."""
     filters = mel_filterbank(front_end).astype(np.float64)
     bins_hz = np.arange(filters.shape[1]) * (front_end.sample_rate_hz / front_end.n_fft)
     weights = filters.sum(axis=1)
@@ -150,13 +150,14 @@ def frequency_ticks(front_end: FrontEnd) -> tuple[list[float], list[str]]:
     heard = weights > 0
     bands = np.arange(front_end.mels)[heard]
     centres_hz = (filters[heard] @ bins_hz) / weights[heard]
+    edges_hz, edges = np.append(centres_hz, front_end.upper_hz), np.append(bands, front_end.mels - 0.5)
     places, labels = [], []
     for hz in _TICKS_HZ:
         if not centres_hz[0] <= hz <= front_end.upper_hz:
             continue
-        edges_hz = np.append(centres_hz, front_end.upper_hz)
-        place = float(np.interp(hz, edges_hz, np.append(bands, front_end.mels - 0.5)))
-        if not places or place - places[-1] >= _LEAST_TICK_DISTANCE * front_end.mels:
+        place = float(np.interp(hz, edges_hz, edges))
+        # Downwards, since the scale is densest at its low end.
+        if not places or places[-1] - place >= _LEAST_TICK_DISTANCE * front_end.mels:
             places.append(place)
             labels.append(f"{hz:,}")
     return places, labels

@@ -4,6 +4,8 @@
     images = clip_images(list_clips("pmqd"), model.front_end)
     scores = score_clips(model.module.code, images, model.bpp)
     scores.values("mse").mean()
+
+A clip that cannot be scored is left out and told, so that one bad file does not end the rest.
 """
 
 from __future__ import annotations
@@ -232,8 +234,9 @@ def validation_scores(
     """
     scores = score_clips(module.code, clip_images(clips, front_end), bpp, ms_ssim_scales)
     if not scores.clips:
-        folder = os.path.commonpath([os.path.dirname(clip.path) for clip in clips]) or "."
-        raise InputError(f"{folder}: none of its clips can be scored; the first: {scores.left_out[0].problem}")
+        folder = os.path.dirname(clips[0].path) or "."
+        first = scores.left_out[0].problem
+        raise InputError(f"{folder}: none of its {len(clips)} clips can be scored; the first: {first}")
     named = {"mse": "mse", "nlpd": "nlpd", f"ms_ssim_{ms_ssim_scales}": "ms_ssim", "bpp": "bpp"}
     values = {key: scores.values(name) for key, name in named.items()}
     return {key: float(value.mean()) for key, value in values.items() if len(value)}

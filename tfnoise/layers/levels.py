@@ -69,20 +69,25 @@ class LevelsBottleneck(tf.keras.layers.Layer):
     @property
     def centres(self) -> tf.Tensor:
         """The levels c_j, `[levels]` float32, ascending from -1 to 1."""
-        return tf.linspace(tf.constant(-1.0), tf.constant(1.0), self.levels)
+        return self.dequantize(tf.range(self.levels))
 
     def symbols(self, latent: tf.Tensor) -> tf.Tensor:
         """The index of the level nearest to each value: int32 of the latent's shape, 0 to levels - 1."""
-        position = (tf.cast(latent, tf.float32) + 1) * (0.5 * (self.levels - 1))
-        return tf.cast(tf.clip_by_value(tf.round(position), 0, self.levels - 1), tf.int32)
+        # Clipped twice: the cast of a NaN is any integer.
+        return tf.clip_by_value(tf.cast(self._nearest(latent), tf.int32), 0, self.levels - 1)
 
     def dequantize(self, symbols: tf.Tensor) -> tf.Tensor:
-        """The quantized latent, float32, of integer symbols."""
-        return tf.gather(self.centres, symbols)
+        """The quantized latent, float32, of symbols."""
+        return tf.cast(symbols, tf.float32) * (2.0 / (self.levels - 1)) - 1
+
+    def _nearest(self, latent: tf.Tensor) -> tf.Tensor:
+        position = (tf.cast(latent, tf.float32) + 1) * (0.5 * (self.levels - 1))
+        return tf.clip_by_value(tf.round(position), 0, self.levels - 1)
 
     def call(self, latent: tf.Tensor, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """`(quantized, bits)` of a latent `[batch, rows, columns, channels]`; the same in training or not."""
-        hard = self.dequantize(self.symbols(latent))
+        # Not by way of integers, so that a NaN stays one and is noticed in the loss.
+        hard = self.dequantize(self._nearest(latent))
         distance = tf.math.squared_difference(latent[..., None], self.centres)
         soft = tf.reduce_sum(self.centres * tf.nn.softmax(-self.quantizer_s * distance), axis=-1)
         return tf.stop_gradient(hard) + (soft - tf.stop_gradient(soft)), self.counted_bits(latent)

@@ -29,10 +29,11 @@ def pad_to_stride(images: tf.Tensor) -> tf.Tensor:
     return padded
 
 
-def _normalisation() -> tf.keras.layers.Layer:
+def _normalisation(fused: bool = True) -> tf.keras.layers.Layer:
     # The synchronized layer is twice as slow as the fused one, so it is kept for where it is needed.
     several = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    return tf.keras.layers.BatchNormalization(momentum=MOMENTUM, synchronized=several)
+    options = {"synchronized": True} if several else {"fused": fused}
+    return tf.keras.layers.BatchNormalization(momentum=MOMENTUM, **options)
 
 
 @tf.keras.utils.register_keras_serializable("tfnoise")
@@ -72,7 +73,8 @@ class AnalysisTransform(tf.keras.layers.Layer):
             ]
         self.stages.append(self._convolution(self.latent_channels, use_bias=not bounded, gain=latent_gain))
         if bounded:
-            self.stages += [_normalisation(), tf.keras.layers.Activation("tanh")]
+            # TensorFlow's graph optimizer joins a fused BatchNorm and a Tanh to an operation that it lacks.
+            self.stages += [_normalisation(fused=False), tf.keras.layers.Activation("tanh")]
 
     def _convolution(self, filters: int, use_bias: bool, gain: float = 1.0) -> tf.keras.layers.Layer:
         glorot = tf.keras.initializers.VarianceScaling(gain**2, mode="fan_avg", distribution="uniform")

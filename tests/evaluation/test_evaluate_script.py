@@ -1,0 +1,165 @@
+"""bin/evaluate from end to end: what it prints and writes, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+from PIL import Image
+
+# Runs many command lines in one process, since the start of each takes seconds.
+_MANY = """
+import importlib.machinery, importlib.util, json, sys
+loader = importlib.machinery.SourceFileLoader("evaluate", SCRIPT)
+module = importlib.util.module_from_spec(importlib.util.spec_from_loader("evaluate", loader))
+loader.exec_module(module)
+for arguments in json.loads(sys.argv[1]):
+    for name in list(module.FLAGS):
+        module.FLAGS[name].unparse()
+    try:
+        module.app.run(module.main, argv=[SCRIPT, *arguments])
+    except SystemExit as stop:
+        print(f"status {stop.code}", file=sys.stderr, flush=True)
+"""
+
+
+@pytest.fixture
+def run_many(repo_root, tmp_path):
+    """Runs several command lines; gives of each its status and what it wrote to stderr."""
+
+    def run(*command_lines: list[str]) -> list[tuple[int, str]]:
+        code = _MANY.replace("SCRIPT", repr(str(repo_root / "bin" / "evaluate")))
+        command = [sys.executable, "-c", code, json.dumps([list(map(str, line)) for line in command_lines])]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+        assert "Traceback" not in result.stderr, result.stderr
+        answers, text = [], []
+        for line in result.stderr.splitlines():
+            if line.startswith("status "):
+                answers.append((int(line.split()[1]), "\n".join(text)))
+                text = []
+            else:
+                text.append(line)
+        return answers
+
+    return run
+
+
+def test_a_folder_with_everything_wrong_is_scored_without_what_is_wrong(
+    run_script, tiny_model, mixed_folder, tmp_path
+):
+    arguments = [f"--model={tiny_model}", f"--data={mixed_folder}", "--plots=pictures/new", "--plots_clips=2"]
+    result = run_script("evaluate", *arguments, "--json", "--seed=3")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    model = report["models"]["tiny"]
+    assert model["clips"] == 4 and 0 < model["bpp"] <= model["bpp_max"] <= 0.5 == model["bpp_target"]
+    for metric in ("mse", "nlpd", "ms_ssim"):
+        low, high = model["metrics"][metric]["ci95"]
+        assert low <= model["metrics"][metric]["mean"] <= high
+    assert {genre: found["clips"] for genre, found in model["genres"].items()} == {"Jazz": 1, "Rock": 2}
+    left_out = {os.path.basename(clip["path"]): clip["problem"] for clip in report["left_out"]}
+    assert set(left_out) == {"nan.wav", "two.wav", "silent.wav", "garbage.wav", "absent.wav"}
+    assert [os.path.basename(clip["path"]) for clip in report["ms_ssim_left_out"]] == ["brief.wav"]
+    assert report["synthetic"] is False and report["data"] == str(mixed_folder) and report["seed"] == 3
+
+    assert report["pictures"] == ["pictures/new/clip_01_high_1.png", "pictures/new/clip_02_brief.png"]
+    assert sorted(os.listdir(tmp_path / "pictures" / "new")) == ["clip_01_high_1.png", "clip_02_brief.png"]
+    with Image.open(tmp_path / report["pictures"][0]) as picture:
+        assert picture.format == "PNG" and 1000 < picture.width < 2000
+
+    assert "4 of 9 clips scored; 5 left out:" in result.stderr
+    for problem in left_out.values():
+        assert problem in result.stderr
+    assert "wrote pictures/new/clip_01_high_1.png" in result.stderr
+
+
+def test_models_of_one_name_side_by_side(run_script, tiny_model, levels_model, mixed_folder, tmp_path):
+    shutil.copytree(levels_model, tmp_path / "other" / "tiny")
+    result = run_script(
+        "evaluate", f"--model={tiny_model},other/tiny/1", f"--data={mixed_folder / 'audio' / 'low.wav'}"
+    )
+    assert result.returncode == 0, result.stderr
+    header, _, first, second, *_ = result.stdout.splitlines()
+    assert header.split() == ["model", "clips", "MSE", "NLPD", "MS-SSIM-4", "bpp", "largest"]
+    assert first.split()[:2] == [str(tiny_model), "1"] and second.split()[:2] == ["other/tiny/1", "1"]
+    assert second.split()[-2:] == ["0.500", "0.500"]
+    assert "left out" not in result.stdout and "scoring 2/2" in result.stderr
+
+
+def test_what_cannot_be_evaluated_is_one_line(run_many, tiny_model, levels_model, mixed_folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "mute").mkdir()
+    soundfile.write(tmp_path / "mute" / "a.wav", np.zeros(16000), 16000)
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list" / "pmqd.csv").write_text("id,genre\n0,Rock\n")
+    foreign = tf.Module()
+    foreign.value = tf.Variable(1.0)
+    tf.saved_model.save(foreign, str(tmp_path / "foreign" / "1"))
+    damaged = tmp_path / "damaged"
+    shutil.copytree(tiny_model, damaged)
+    graph = damaged / "1" / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes()[:5000])
+    weights = tmp_path / "weights"
+    shutil.copytree(tiny_model, weights)
+    data = next((weights / "1" / "variables").glob("*data*"))
+    data.write_bytes(data.read_bytes()[:1000])
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "clip_01_a.png").touch()
+    model = f"--model={tiny_model}"
+    cases = [
+        ([], 1, "saved_models/best: there is no such model here; train one with bin/train"),
+        (["--model=none"], 1, "none: no such model folder; bin/train makes one"),
+        (["--model=empty"], 1, "empty: no SavedModel in this folder"),
+        (["--model=foreign"], 1, "foreign/1: a SavedModel, but not one that tfnoise exported"),
+        (["--model=damaged"], 1, "damaged/1: damaged SavedModel"),
+        (["--model=weights"], 1, "weights/1: damaged SavedModel"),
+        (["--model=a,,b"], 2, "--model has an empty name"),
+        ([model, "--data=empty"], 1, "empty: holds no audio"),
+        ([model, "--data=none"], 1, "none: no such folder"),
+        ([model, "--data=list"], 1, "pmqd.csv: has no column artist"),
+        ([model, "--data=mute"], 1, "mute: none of its clips can be scored with tiny; the first: mute/a.wav"),
+        ([model, f"--data={mixed_folder}", "--degradation=rain"], 1, "ask for one of: all, noise, original"),
+        (["--degradation=all"], 2, "name their folder with --data"),
+        (["--bpp=-1"], 2, "--bpp=-1: must be a rate above 0"),
+        (["--bpp=nan"], 2, "--bpp=nan: must be a rate above 0"),
+        ([f"--model={levels_model}", "--bpp=0.25"], 2, "always at 0.5 bpp; leave --bpp out"),
+        (["--ms_ssim_scales=6"], 2, "ms_ssim_scales"),
+        ([model, "--plots=mute/a.wav"], 1, "mute/a.wav: File exists"),
+        ([model, "--plots=/proc/none"], 1, "/proc/none: No such file or directory"),
+        ([model, "--plots=old"], 1, "holds pictures of an earlier run, as clip_01_a.png"),
+    ]
+    answers = run_many(*(arguments for arguments, _, _ in cases))
+    assert len(answers) == len(cases)
+    for (arguments, status, message), (found, text) in zip(cases, answers):
+        assert found == status, (arguments, text)
+        last = text.splitlines()[-1]
+        assert message in last and last.startswith("evaluate: "), (arguments, text)
+        # Beside the line of the error there may be one of progress.
+        assert len(text.splitlines()) <= 2, (arguments, text)
+    assert sorted(path.name for path in Path(tmp_path / "old").iterdir()) == ["clip_01_a.png"]
+
+
+@pytest.mark.slow
+def test_without_data_clips_are_synthesised(run_script, tiny_model):
+    result = run_script("evaluate", f"--model={tiny_model}", "--bpp=0.25", "--json")
+    report = json.loads(result.stdout)
+    assert report["synthetic"] is True and report["data"] is None
+    assert report["models"]["tiny"]["clips"] == 14 and report["models"]["tiny"]["bpp_max"] <= 0.25
+    assert "The clips are synthetic" in result.stderr and "github.com/Peltarion/pmqd" in result.stderr
+
+
+@pytest.mark.slow
+def test_natural_clips(run_script, tiny_model, natural_folder):
+    result = run_script("evaluate", f"--model={tiny_model}", f"--data={natural_folder}", "--json")
+    report = json.loads(result.stdout)
+    scored = report["models"]["tiny"]["clips"]
+    assert scored > 100 and scored + len(report["left_out"]) == 111
+    assert report["models"]["tiny"]["bpp_max"] <= 0.5

@@ -1,0 +1,181 @@
+"""NLPD: equal to a float64 twin of direct convolutions, which in turn equals plenoptic's with its pyramid."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.losses import numpy_twins as twins
+from tfnoise.losses import nlpd
+from tfnoise.losses.linear_operators import banded, bilinear, filter_axes, to_planes
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+_spec = importlib.util.spec_from_file_location("make_loss_golden", GOLDEN / "make_loss_golden.py")
+golden_maker = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(golden_maker)
+GOLDEN_VALUES = json.loads((GOLDEN / "loss_golden.json").read_text(encoding="utf-8"))["values"]
+
+#: What plenoptic does otherwise, in the twin's terms.
+PLENOPTICS_PYRAMID = {
+    "taps": twins.BINOMIAL_LOW_PASS,
+    "border": "mirror",
+    "insert_zeros": True,
+    "far_right": 0.0072,
+}
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.RandomState(seed).uniform(size=shape).astype(np.float32)
+
+
+def twin(a: np.ndarray, b: np.ndarray) -> float:
+    """The twin's value of a pair `[1, height, width, 1]`."""
+    return twins.nlpd(a[0, ..., 0].astype(np.float64), b[0, ..., 0].astype(np.float64))
+
+
+def gradient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The distance's gradient with respect to `b`."""
+    b = tf.constant(b)
+    with tf.GradientTape() as tape:
+        tape.watch(b)
+        distance = tf.reduce_sum(nlpd(a, b))
+    return tape.gradient(distance, b).numpy()
+
+
+@pytest.mark.parametrize("name", golden_maker.PAIRS)
+def test_equals_the_twin_on_golden_pairs(name):
+    a, b = (image[None, ..., None] for image in golden_maker.pair(name))
+    assert float(nlpd(a, b)[0]) == pytest.approx(twin(a, b), abs=1e-5)
+    # 1e-7: positions of the bilinear interpolation are float32, as TensorFlow's are; it matters at odd sides.
+    exact = float(nlpd(a.astype(np.float64), b.astype(np.float64))[0])
+    assert exact == pytest.approx(twin(a, b), abs=1e-7 if name == "odd" else 1e-9)
+
+
+@pytest.mark.parametrize("height, width", [(64, 64), (128, 32)])
+def test_equals_the_twin_to_ten_digits_where_all_sides_are_powers_of_two(height, width):
+    a, b = noise(1, height, width, 1), noise(1, height, width, 1, seed=1)
+    exact = float(nlpd(a.astype(np.float64), b.astype(np.float64))[0])
+    assert exact == pytest.approx(twin(a, b), abs=1e-10)
+
+
+@pytest.mark.parametrize("height, width", [(33, 65), (47, 50), (101, 31), (7, 9), (5, 1), (2, 3), (1, 1)])
+def test_equals_the_twin_at_odd_and_tiny_sizes(height, width):
+    a, b = noise(1, height, width, 1), noise(1, height, width, 1, seed=1)
+    assert float(nlpd(a, b)[0]) == pytest.approx(twin(a, b), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", golden_maker.PAIRS)
+def test_the_twin_with_plenoptics_pyramid_equals_plenoptic(name):
+    a, b = (image.astype(np.float64) for image in golden_maker.pair(name))
+    assert twins.nlpd(a, b, **PLENOPTICS_PYRAMID) == pytest.approx(
+        GOLDEN_VALUES[name]["plenoptic_nlpd"], abs=1e-12
+    )
+
+
+# The difference is the pyramid's alone (the test above).  Taken one by one on the pair "noise": mirrored
+# borders +7.8 %, the binomial filter -3.5 %, zeros inserted +1.4 %, the weight two pixels to the right -0.8 %.
+@pytest.mark.parametrize(
+    "name, relative",
+    [("noise", -0.0287), ("noisy", 0.0159), ("blurred", -0.0687), ("bright", 0.0029), ("odd", 0.0069)],
+)
+def test_differs_from_plenoptic_by_what_is_known(name, relative):
+    a, b = (image[None, ..., None] for image in golden_maker.pair(name))
+    ratio = float(nlpd(a, b)[0]) / GOLDEN_VALUES[name]["plenoptic_nlpd"]
+    assert ratio - 1 == pytest.approx(relative, abs=2e-4)
+
+
+def test_channels_count_together_in_each_scales_root():
+    # Two channels of which one pair is identical: every root shrinks by sqrt(2), and so does their mean.
+    a, b = noise(1, 64, 64, 1), noise(1, 64, 64, 1, seed=1)
+    both = nlpd(np.concatenate([a, a], -1), np.concatenate([b, a], -1))
+    assert float(both[0]) == pytest.approx(float(nlpd(a, b)[0]) / np.sqrt(2), rel=1e-5)
+
+
+def test_values_do_not_depend_on_the_rest_of_the_batch():
+    a, b = noise(3, 40, 56, 1), noise(3, 40, 56, 1, seed=1) * np.array([1, 0.1, 0.01])[:, None, None, None]
+    b = b.astype(np.float32)
+    alone = [float(nlpd(a[i : i + 1], b[i : i + 1])[0]) for i in range(3)]
+    np.testing.assert_allclose(nlpd(a, b), alone, rtol=1e-5)
+    assert len(set(np.round(alone, 3))) == 3
+
+
+def test_is_symmetric_and_grows_with_the_difference():
+    a, b = noise(1, 64, 64, 1), noise(1, 64, 64, 1, seed=1)
+    distances = [float(nlpd(a, a + share * (b - a))[0]) for share in (0.01, 0.1, 0.5, 1.0)]
+    assert distances == sorted(distances)
+    assert float(nlpd(b, a)[0]) == pytest.approx(distances[-1], rel=1e-5)
+
+
+def test_identical_images_have_distance_zero_but_for_epsilon():
+    a = noise(2, 64, 64, 1)
+    assert nlpd(a, a).numpy() == pytest.approx([1e-5, 1e-5], abs=1e-8)
+    assert nlpd(a, a, epsilon=0.0).numpy().tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("images", [noise(1, 64, 64, 1), np.zeros([1, 64, 64, 1], np.float32)])
+def test_gradient_at_identical_images_is_finite(images):
+    assert np.isfinite(gradient(images, images)).all()
+
+
+def test_gradient_is_that_of_the_value():
+    a, b = noise(1, 32, 32, 1).astype(np.float64), noise(1, 32, 32, 1, seed=1).astype(np.float64)
+    slope = gradient(a, b)
+    for row, column in [(0, 0), (15, 16), (31, 7), (31, 31)]:
+        step = np.zeros([1, 32, 32, 1])
+        step[0, row, column, 0] = 1e-6
+        assert slope[0, row, column, 0] == pytest.approx(
+            (twin(a, b + step) - twin(a, b - step)) / 2e-6, rel=1e-4, abs=1e-8
+        )
+
+
+def test_dynamic_shapes_in_a_tf_function():
+    unknown = tf.TensorSpec([None, None, None, None], tf.float32)
+    dynamic = tf.function(nlpd, input_signature=[unknown, unknown])
+    for shape in [(2, 64, 64, 1), (1, 37, 53, 2)]:
+        a, b = noise(*shape), noise(*shape, seed=1)
+        np.testing.assert_allclose(dynamic(a, b), nlpd(a, b), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
+def test_half_precision_is_computed_in_float32(dtype):
+    a, b = tf.cast(noise(1, 64, 64, 1), dtype), tf.cast(noise(1, 64, 64, 1, seed=1), dtype)
+    distance = nlpd(a, b)
+    assert distance.dtype == tf.float32
+    assert distance.numpy() == pytest.approx(nlpd(tf.cast(a, tf.float32), tf.cast(b, tf.float32)).numpy())
+
+
+def test_integers_are_refused():
+    a = np.zeros([1, 64, 64, 1], np.int32)
+    with pytest.raises(ValueError, match="must be floats, not int32"):
+        nlpd(a, a)
+
+
+def test_an_unknown_family_is_refused_with_the_known_ones():
+    a = noise(1, 64, 64, 1)
+    with pytest.raises(ValueError, match="'1999'; known: '2016'"):
+        nlpd(a, a, family="1999")
+
+
+@pytest.mark.parametrize("height, width", [(16, 20), (17, 23), (1, 5)])
+def test_banded_equals_a_padded_strided_convolution(height, width):
+    taps = (0.1, -0.2, 0.4, 0.8, 0.3)  # neither symmetric nor of sum 1
+    images = noise(2, height, width, 1)
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    expected = tf.nn.conv2d(padded, np.outer(taps, taps)[..., None, None].astype(np.float32), 2, "VALID")
+    operators = [banded((size + 1) // 2, size, taps, 2, -2, tf.float32) for size in (height, width)]
+    result = tf.transpose(filter_axes(to_planes(images), *operators), [0, 2, 3, 1])
+    np.testing.assert_allclose(result, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("height, width", [(16, 20), (17, 23), (101, 1), (255, 254)])
+def test_bilinear_equals_the_resize_of_tensorflow_1(height, width):
+    small = noise(1, (height + 1) // 2, (width + 1) // 2, 1)
+    expected = tf.compat.v1.image.resize_bilinear(small, [height, width])
+    operators = [bilinear(size, (size + 1) // 2, tf.float32) for size in (height, width)]
+    result = tf.transpose(filter_axes(to_planes(small), *operators), [0, 2, 3, 1])
+    np.testing.assert_allclose(result, expected, atol=2e-6)

@@ -1,0 +1,208 @@
+"""The autoencoder as a Keras model: training, evaluation, any size, saving, and the same result twice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfnoise.autoencoder import Autoencoder
+from tfnoise.data.noise import noise_images
+from tfnoise.layers import EntropyBottleneck, LevelsBottleneck
+from tfnoise.losses import MSE, MSSSIM, NLPD
+
+BOTTLENECKS = {"entropy": {"bottleneck": "entropy"}, "levels": {"bottleneck": "levels", "bpp": 8 / 256}}
+LOGS = {"loss", "distortion", "bpp"}
+
+
+def small_model(bottleneck: str = "entropy", seed: int = 0, **options) -> Autoencoder:
+    """A tiny autoencoder compiled with MSE, its weights decided by the seed."""
+    tf.keras.utils.set_random_seed(seed)
+    model = Autoencoder(filters=8, control_steps=50, seed=seed, **{**BOTTLENECKS[bottleneck], **options})
+    model.compile(tf.keras.optimizers.Adam(1e-3), loss=MSE())
+    return model
+
+
+def patches(count: int, size: int = 32, seed: int = 0) -> tf.data.Dataset:
+    """`count` batches of four patches of noise."""
+    return noise_images(size, size, 4, seed=seed).take(count)
+
+
+def image(*shape: int) -> np.ndarray:
+    return np.random.RandomState(0).uniform(size=shape).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=BOTTLENECKS)
+def trained(request) -> tuple[Autoencoder, dict[str, list[float]]]:
+    """A model of each bottleneck after a few steps, and its history."""
+    model = small_model(request.param)
+    return model, model.fit(patches(5), epochs=2, verbose=0).history
+
+
+def test_fit_logs_what_the_documentation_names(trained):
+    model, history = trained
+    multiplier = {"multiplier"} if model.rate_control else set()
+    assert set(history) == LOGS | {"gradient_norm"} | multiplier
+    assert np.isfinite(list(history.values())).all()
+
+
+def test_evaluate_logs_the_same_without_a_gradient(trained):
+    model, history = trained
+    logs = model.evaluate(patches(2), return_dict=True, verbose=0)
+    assert set(logs) == set(history) - {"gradient_norm"}
+
+
+def test_loss_is_the_objective_and_distortion_the_compiled_loss(trained):
+    model, _ = trained
+    batch = image(4, 32, 32, 1)
+    logs = model.evaluate(batch, batch_size=4, return_dict=True, verbose=0)
+    distortion = float(np.mean((model(batch) - batch) ** 2))
+    assert logs["distortion"] == pytest.approx(distortion, rel=1e-4)
+    if model.rate_control:
+        objective = distortion / float(model.rate_control.scale) + logs["multiplier"] * logs["bpp"]
+        assert logs["loss"] == pytest.approx(objective, rel=1e-4)
+    else:
+        assert logs["loss"] == logs["distortion"]
+
+
+def test_bpp_is_the_bottlenecks_bits_over_the_pixels_before_padding(trained):
+    model, _ = trained
+    batch = image(2, 20, 33, 1)
+    _, bpp, counted_bpp = model.code(batch)
+    latent = model.analysis(np.pad(batch, ((0, 0), (0, 12), (0, 15), (0, 0))))
+    np.testing.assert_allclose(bpp, model.bottleneck(latent)[1] / (20 * 33), rtol=1e-5)
+    np.testing.assert_array_equal(bpp, counted_bpp)
+
+
+@pytest.mark.parametrize("height, width", [(16, 16), (32, 48), (20, 33), (1, 1)])
+def test_any_size_comes_back_as_it_went_in(trained, height, width):
+    reconstruction = trained[0](image(2, height, width, 1)).numpy()
+    assert reconstruction.shape == (2, height, width, 1)
+    assert reconstruction.dtype == np.float32
+    assert 0 <= reconstruction.min() and reconstruction.max() <= 1
+
+
+def test_pixels_beyond_a_multiple_of_sixteen_are_cut_not_shifted(trained):
+    model, _ = trained
+    padded = np.zeros([1, 32, 48, 1], np.float32)
+    padded[:, :20, :33] = image(1, 20, 33, 1)
+    np.testing.assert_allclose(model(padded[:, :20, :33]), model(padded)[:, :20, :33], atol=1e-6)
+
+
+def test_a_model_saved_and_loaded_predicts_and_evaluates_the_same(trained, tmp_path):
+    model, _ = trained
+    batch = image(2, 20, 33, 1)
+    expected = model.predict(batch, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = tf.keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(batch, verbose=0), expected)
+    assert loaded.evaluate(batch, return_dict=True, verbose=0) == pytest.approx(
+        model.evaluate(batch, return_dict=True, verbose=0)
+    )
+
+
+def test_a_model_saved_right_after_fit_is_loaded(tmp_path):
+    model = small_model()
+    model.fit(patches(1), verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = tf.keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(image(1, 32, 32, 1)), model(image(1, 32, 32, 1)))
+
+
+def test_configuration_round_trip():
+    options = dict(
+        bottleneck="levels",
+        bpp=0.125,
+        filters=4,
+        kernel_size=5,
+        image_channels=2,
+        levels=4,
+        quantizer_s=3.0,
+        control_steps=7,
+        init_scale=0.9,
+        seed=5,
+    )
+    assert Autoencoder(**options).get_config() == options
+    assert Autoencoder.from_config(options).get_config() == options
+
+
+def test_options_reach_the_layers():
+    levels = Autoencoder("levels", bpp=0.125, filters=4, kernel_size=5, levels=4, quantizer_s=3.0)
+    assert isinstance(levels.bottleneck, LevelsBottleneck)
+    assert (levels.bottleneck.levels, levels.bottleneck.quantizer_s) == (4, 3.0)
+    assert (levels.analysis.latent_channels, levels.analysis.kernel_size) == (16, 5)
+    assert levels.analysis.bounded
+    entropy = Autoencoder("entropy", bpp=0.25, filters=4, control_steps=70, init_scale=0.9, seed=5)
+    assert isinstance(entropy.bottleneck, EntropyBottleneck)
+    assert (entropy.bottleneck.init_scale, entropy.bottleneck.seed) == (0.9, 5)
+    assert (entropy.rate_control.target_bpp, entropy.rate_control.steps) == (0.25, 70)
+    assert not entropy.analysis.bounded
+
+
+def test_levels_code_at_exactly_their_rate(trained):
+    model, history = trained
+    if not isinstance(model.bottleneck, LevelsBottleneck):
+        pytest.skip("the rate of the entropy bottleneck is not fixed")
+    assert history["bpp"] == [8 / 256] * 2
+
+
+def test_an_unknown_bottleneck_and_an_impossible_rate_are_refused():
+    with pytest.raises(ValueError, match="unknown bottleneck 'vq'; known: entropy, levels"):
+        Autoencoder("vq")
+    with pytest.raises(ValueError, match="the nearest: 0.5 or 0.50390625"):
+        Autoencoder("levels", bpp=0.501)
+
+
+def test_pairs_are_compared_with_their_target_not_with_the_input():
+    model = small_model()
+    images = patches(1)
+    pairs = images.map(lambda batch: (batch, tf.ones_like(batch)))
+    reconstruction = model(next(iter(images)))
+    logs = model.evaluate(pairs, return_dict=True, verbose=0)
+    assert logs["distortion"] == pytest.approx(float(np.mean((reconstruction - 1) ** 2)), rel=1e-4)
+    history = model.fit(pairs.repeat(30), verbose=0).history
+    assert history["distortion"][0] < logs["distortion"]
+
+
+def test_works_with_compiled_metrics_and_stock_callbacks(tmp_path):
+    model = small_model("levels")
+    model.compile("adam", loss=MSSSIM(scales=2), metrics=["mae"])
+    stop = tf.keras.callbacks.EarlyStopping("val_distortion", mode="min", min_delta=10.0, patience=1)
+    board = tf.keras.callbacks.TensorBoard(tmp_path)
+    history = model.fit(
+        patches(2), validation_data=patches(1, seed=1), epochs=5, verbose=0, callbacks=[stop, board]
+    ).history
+    assert {"mae", "val_mae", "val_loss", "val_bpp"} <= set(history)
+    assert len(history["loss"]) == 2
+    assert list(tmp_path.rglob("events.*"))
+
+
+def histories(seed: int, data_seed: int = 0) -> dict[str, list[float]]:
+    model = small_model(seed=seed)
+    return model.fit(patches(5, seed=data_seed), epochs=2, verbose=0).history
+
+
+def test_the_same_seed_gives_the_same_losses_to_the_last_digit_and_another_does_not():
+    first = histories(seed=3)
+    assert histories(seed=3) == first
+    assert histories(seed=4)["loss"] != first["loss"]
+
+
+def test_the_rate_is_part_of_what_is_minimised():
+    model = small_model()
+    model.fit(patches(1), verbose=0)
+    model.rate_control.log_multiplier.assign(0.0)
+    batch = image(4, 32, 32, 1)
+    with tf.GradientTape() as tape:
+        _, bpp, _ = model.code(batch, training=True)
+        cost = tf.reduce_mean(bpp)
+    latent_weights = model.analysis.stages[-1].kernel
+    assert np.linalg.norm(tape.gradient(cost, latent_weights)) > 0
+
+
+@pytest.mark.parametrize("loss", [NLPD(), MSSSIM(scales=2)], ids=["nlpd", "ms_ssim"])
+def test_perceptual_losses_against_noise_have_finite_gradients_from_the_first_step(loss):
+    model = small_model()
+    model.compile("adam", loss=loss)
+    history = model.fit(patches(2), verbose=0).history
+    assert 0 < history["gradient_norm"][0] < 100

@@ -1,0 +1,101 @@
+"""bin/train from the outside: the whole job, its second call, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+TINY = [
+    "--filters=8",
+    "--patch_size=32",
+    "--ms_ssim_scales=2",
+    "--batch_size=4",
+    "--epochs=2",
+    "--steps_per_epoch=5",
+    "--mels=48",
+]
+
+
+@pytest.fixture(scope="module")
+def audio_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("audio")
+    rng = np.random.default_rng(0)
+    soundfile.write(folder / "good.wav", rng.normal(0, 0.1, 32000), 16000)
+    (folder / "bad.wav").write_bytes(b"this is no audio")
+    return folder
+
+
+def test_the_whole_job_and_its_second_call(run_script, tmp_path, audio_folder):
+    done = run_script("train", *TINY, "--loss=ms_ssim", f"--val_data={audio_folder}", "--checkpoint_every=4")
+    assert done.returncode == 0, done.stderr
+    run_dir, version = tmp_path / "runs" / "ms_ssim", tmp_path / "saved_models" / "ms_ssim" / "1"
+    assert "bad.wav" in done.stdout and "1 of 2 clips" in done.stdout
+    assert "saved_models/ms_ssim/1" in done.stdout and "bin/evaluate --model=saved_models/ms_ssim" in done.stdout
+    assert "left" in done.stderr and "bpp=" in done.stderr
+    assert "Traceback" not in done.stderr and "W tensorflow" not in done.stderr
+    assert {"checkpoints", "logs", "flags.json", "finished.json"} == {path.name for path in run_dir.iterdir()}
+    assert {"saved_model.pb", "variables", "assets"} <= {path.name for path in version.iterdir()}
+    settings = json.loads((version / "assets" / "tfnoise.json").read_text())
+    assert settings["training"]["uses_natural_data"] is False and settings["training"]["steps"] == 10
+
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    again = run_script("train", *TINY, "--loss=ms_ssim", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["model"] == "saved_models/ms_ssim/1"
+    assert "finished" in again.stderr
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+
+    other = run_script("train", *TINY, "--loss=ms_ssim", "--seed=1")
+    assert other.returncode == 2
+    assert "--seed=0 (now 1)" in other.stderr and len(other.stderr.strip().splitlines()) == 1
+
+    anew = run_script("train", *TINY, "--loss=ms_ssim", "--seed=1", "--overwrite")
+    assert anew.returncode == 0, anew.stderr
+    assert (tmp_path / "saved_models" / "ms_ssim" / "2").is_dir()
+
+
+def test_help_answers_within_four_seconds(run_script):
+    started = time.monotonic()
+    done = run_script("train", "--help")
+    assert time.monotonic() - started < 4
+    assert done.returncode == 0 and "bin/train --loss=ms_ssim" in done.stdout
+    for flag in ("loss", "noise", "bottleneck", "bpp", "levels", "quantizer_s", "val_data", "run_dir"):
+        assert f"--{flag}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--loss=psnr"], 2, "--loss=psnr"),
+        (["--patch_size=32", "--loss=ms_ssim"], 2, "--patch_size=32"),
+        (["--bottleneck=levels", "--bpp=0.3"], 2, "0.296875"),
+        (["--name=../x"], 2, "--name=../x"),
+        (["--val_data=absent"], 1, "absent"),
+        (["--export_dir=/proc/models"], 1, "/proc/models"),
+        (["--run_dir=/proc/run"], 1, "/proc/run"),
+    ],
+)
+def test_refused_in_one_line_before_anything_is_written(run_script, tmp_path, arguments, status, words):
+    done = run_script("train", *arguments)
+    assert done.returncode == status
+    (line,) = done.stderr.strip().splitlines()
+    assert words in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_divergence_exits_with_one_and_one_line(run_script):
+    done = run_script("train", *TINY, "--loss=mse", "--learning_rate=1e30")
+    assert done.returncode == 1
+    assert "step-0" in done.stderr and "--learning_rate" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["paper", "paper_512", "quick"])
+def test_every_config_is_read_and_sets_what_it_says(run_script, repo_root, name):
+    config = repo_root / "configs" / f"{name}.cfg"
+    # A name that is refused after all flags were read and checked, so that nothing is trained.
+    done = run_script("train", f"--flagfile={config}", "--name=7")
+    assert done.returncode == 2 and "--name=7" in done.stderr

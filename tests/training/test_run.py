@@ -1,0 +1,104 @@
+"""A training repeats bit for bit, goes on after a stop, and stops where numbers end."""
+
+from __future__ import annotations
+
+import glob
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.util import event_pb2
+
+from tfnoise.training import TrainingDiverged, TrainingRun, TrainingSettings
+
+TINY = dict(filters=8, patch_size=32, batch_size=4, epochs=2, steps_per_epoch=6, ms_ssim_scales=2)
+
+
+def _train(run: TrainingRun, stop_after: int | None = None, checkpoint_every: int = 100) -> list[dict]:
+    logs: list[dict] = []
+
+    class Stop(Exception):
+        pass
+
+    def on_step(values):
+        logs.append(values)
+        if len(logs) == stop_after:
+            raise Stop
+
+    try:
+        run.train(checkpoint_every, on_step, lambda epoch, values, summaries: summaries.pictures(run.step))
+    except Stop:
+        pass
+    return logs
+
+
+def _weights(run: TrainingRun) -> list[np.ndarray]:
+    return [variable.numpy() for variable in [*run.model.variables, *run.model.optimizer.variables]]
+
+
+@pytest.mark.parametrize("options", [{"loss": "nlpd"}, {"loss": "ms_ssim", "bottleneck": "levels"}])
+def test_the_same_seed_gives_the_same_losses_to_the_last_digit(tmp_path, options):
+    settings = TrainingSettings(**TINY, **options)
+    first = _train(TrainingRun(settings, tmp_path / "a"))
+    assert first == _train(TrainingRun(settings, tmp_path / "b"))
+    other = TrainingSettings(**TINY, **options, seed=1)
+    assert first != _train(TrainingRun(other, tmp_path / "c"))
+
+
+def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
+    settings = TrainingSettings(**TINY, loss="mse")
+    whole = TrainingRun(settings, tmp_path / "whole")
+    whole_logs = _train(whole)
+    _train(TrainingRun(settings, tmp_path / "halves"), stop_after=8, checkpoint_every=4)
+    resumed = TrainingRun(settings, tmp_path / "halves")
+    assert resumed.step == 4  # the checkpoint of step 8 was not yet written when the run was stopped
+    resumed_logs = _train(resumed)
+    assert len(resumed_logs) == 8 and resumed.step == 12
+    # Logs are means since the last point of the curves, so the last steps' rates differ; weights do not.
+    assert resumed_logs[-1]["multiplier"] == whole_logs[-1]["multiplier"]
+    for a, b in zip(_weights(resumed), _weights(whole)):
+        if a.shape:  # scalars: also the means behind the logs
+            np.testing.assert_array_equal(a, b)
+
+
+def test_the_curves_and_pictures_are_in_the_event_files(tmp_path):
+    _train(TrainingRun(TrainingSettings(**TINY, loss="mse"), tmp_path))
+    tags = set()
+    for path in glob.glob(str(tmp_path / "logs" / "events*")):
+        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            tags |= {value.tag for value in event_pb2.Event.FromString(record).summary.value}
+    expected = {"loss", "distortion", "bpp", "multiplier", "gradient_norm", "learning_rate"}
+    assert {f"train/{name}" for name in expected} <= tags
+    assert any("reconstruction" in tag and "noise" in tag for tag in tags)
+    assert "flags" in tags
+
+
+@pytest.mark.parametrize("bottleneck", ["entropy", "levels"])
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_checkpoint(tmp_path, bottleneck):
+    settings = TrainingSettings(**TINY, loss="mse", bottleneck=bottleneck, learning_rate=1e30)
+    run = TrainingRun(settings, tmp_path)
+    with pytest.raises(TrainingDiverged) as caught:
+        _train(run)
+    message = str(caught.value)
+    assert f"at step {run.step + 1}" in message and "--learning_rate" in message
+    assert str(tmp_path / "checkpoints" / "step-0") in message
+    resumed = TrainingRun(settings, tmp_path)
+    assert resumed.step == 0
+    assert all(np.isfinite(weight).all() for weight in _weights(resumed))
+
+
+@pytest.mark.parametrize("loss", ["mse", "nlpd", "ms_ssim"])
+def test_a_hard_quantizer_stays_finite(tmp_path, loss):
+    settings = TrainingSettings(**TINY, loss=loss, bottleneck="levels", quantizer_s=1e4)
+    logs = _train(TrainingRun(settings, tmp_path))
+    assert len(logs) == 12
+    assert all(np.isfinite(list(values.values())).all() for values in logs)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    settings = TrainingSettings(**TINY, loss="mse")
+    _train(TrainingRun(settings, tmp_path))
+    for path in (tmp_path / "checkpoints").glob("step-12.index"):
+        path.write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="step-12.*damaged"):
+        TrainingRun(settings, tmp_path)

@@ -1,0 +1,242 @@
+"""What an evaluation says: tables for people, one object for JSON, and the notes that belong to both."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import tfnoise
+from tfnoise.evaluation.bootstrap import Estimate, bootstrap_mean
+from tfnoise.evaluation.scores import METRICS, LeftOut, ModelScores
+from tfnoise.losses import smallest_side
+
+_TABLE_COLUMNS = 100
+
+
+class Table(NamedTuple):
+    """Cells for a table: its header, its rows, and a letter a column, "l" or "r", for its side."""
+
+    header: list[str]
+    rows: list[list[Any]]
+    align: str
+
+
+def model_names(paths: Sequence[str], names: Sequence[str]) -> list[str]:
+    """What models are called in tables and JSON.
+
+    Args:
+      paths: as they were given, all different.
+      names: the folders' names above the version, one a path.
+
+    Returns:
+      The name of each; the path where two names are equal.
+    """
+    counts = Counter(names)
+    return [name if counts[name] == 1 else path for path, name in zip(paths, names)]
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` of the places 0..count-1, spread evenly, in order: the same for equal arguments."""
+    chosen = min(count, most)
+    return [(2 * place + 1) * count // (2 * chosen) for place in range(chosen)]
+
+
+def summary(scores: ModelScores, seed: int = 0) -> dict[str, Any]:
+    """One model's scores in the form of the JSON report.
+
+    Args:
+      scores: of the model.
+      seed: of the bootstrap.
+
+    Returns:
+      clips, bpp, bpp_max, bpp_target, metrics, genres (each with clips, bpp and metrics), above_target and
+      left_out; a metric is {"mean": x, "ci95": [low, high]}, NaN where no clip has it.
+    """
+    return {
+        "clips": len(scores.clips),
+        "bpp": _mean(scores, None),
+        "bpp_max": _largest_bpp(scores),
+        "bpp_target": scores.bpp_target,
+        "metrics": _metrics(scores, None, seed),
+        "genres": {
+            genre: {
+                "clips": len(scores.values("mse", genre)),
+                "bpp": _mean(scores, genre),
+                "metrics": _metrics(scores, genre, seed),
+            }
+            for genre in scores.genres
+        },
+        "above_target": [{"path": clip.path, "bpp": clip.bpp} for clip in scores.above_target],
+        "left_out": len(scores.left_out),
+    }
+
+
+def json_report(
+    models: Mapping[str, ModelScores], data: str | None, seed: int = 0, **more: Any
+) -> dict[str, Any]:
+    """The whole evaluation as one object.
+
+    Args:
+      models: scores by model, one or more.
+      data: the folder of clips; None for synthesised ones.
+      seed: of the bootstrap.
+      **more: further entries, as the pictures that were written.
+
+    Returns:
+      A dict for JSON; NaN stands for what there was no clip for.
+    """
+    scales = next(iter(models.values())).ms_ssim_scales
+    too_small = {clip.path: clip for scores in models.values() for clip in scores.ms_ssim_left_out}
+    return {
+        "models": {name: summary(scores, seed) for name, scores in models.items()},
+        "data": data,
+        "synthetic": data is None,
+        "left_out": [{"path": clip.path, "problem": clip.problem} for clip in _all_left_out(models)],
+        "ms_ssim_scales": scales,
+        "ms_ssim_left_out": [{"path": clip.path, "frames": clip.frames} for clip in too_small.values()],
+        "seed": seed,
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "tfnoise": tfnoise.__version__,
+        **more,
+    }
+
+
+def score_table(models: Mapping[str, ModelScores], seed: int = 0) -> Table:
+    """One row a model: clips, metrics as "mean [low, high]" with 95 % intervals, mean and largest rate."""
+    scales = next(iter(models.values())).ms_ssim_scales
+    header = ["model", "clips", "MSE", "NLPD", f"MS-SSIM-{scales}", "bpp", "largest"]
+    columns = [
+        _intervals([bootstrap_mean(scores.values(metric), seed) for scores in models.values()])
+        for metric in METRICS
+    ]
+    rates = [(_mean(scores, None), _largest_bpp(scores)) for scores in models.values()]
+    rows = [
+        [name, len(scores.clips), *cells, *(f"{rate:.3f}" for rate in row_rates)]
+        for (name, scores), *cells, row_rates in zip(models.items(), *columns, rates)
+    ]
+    return Table(header, rows, "lrrrrrr")
+
+
+def genre_tables(models: Mapping[str, ModelScores]) -> list[tuple[str, Table]]:
+    """Means by genre: of one model all metrics, of several the MSE of each.
+
+    Returns:
+      Titles and tables, none where no genre is known; several where one would be wider than 100 columns.
+    """
+    genres = sorted({genre for scores in models.values() for genre in scores.genres})
+    if not genres:
+        return []
+    if len(models) == 1:
+        [scores] = models.values()
+        header = ["genre", "clips", "MSE", "NLPD", f"MS-SSIM-{scores.ms_ssim_scales}", "bpp"]
+        columns = [_column([_mean(scores, genre, name) for genre in genres]) for name in (*METRICS, "bpp")]
+        rows = [[genre, _clips([scores], genre), *cells] for genre, *cells in zip(genres, *columns)]
+        return [("By genre", Table(header, rows, "lrrrrr"))]
+    used = max(len(genre) for genre in [*genres, "genre"]) + len("  clips")
+    tables = []
+    for group in _groups(list(models), _TABLE_COLUMNS - used):
+        chosen = [models[name] for name in group]
+        columns = [_column([_mean(scores, genre, "mse") for genre in genres]) for scores in chosen]
+        rows = [[genre, _clips(chosen, genre), *cells] for genre, *cells in zip(genres, *columns)]
+        tables.append(("MSE by genre", Table(["genre", "clips", *group], rows, "lr" + "r" * len(group))))
+    return tables
+
+
+def notes(models: Mapping[str, ModelScores]) -> list[str]:
+    """What a reader of the tables must know: clips left out, of all scores or MS-SSIM, or above the target.
+
+    Returns:
+      Lines of text; those that belong to the one before start with two spaces.
+    """
+    lines = []
+    left_out = _all_left_out(models)
+    if left_out:
+        some = next(iter(models.values()))
+        total = len(some.clips) + len(some.left_out)
+        counts = sorted({len(scores.clips) for scores in models.values()})
+        scored = " or ".join(map(str, counts))
+        lines.append(f"{scored} of {_count(total, 'clip')} scored; {len(left_out)} left out:")
+        lines += [f"  {clip.problem}" for clip in left_out]
+    for name, scores in models.items():
+        of_model = f" of {name}" if len(models) > 1 else ""
+        small = scores.ms_ssim_left_out
+        if small:
+            side, scales = smallest_side(scores.ms_ssim_scales), scores.ms_ssim_scales
+            few = _count(len(small), "image")
+            lines.append(f"{few}{of_model} smaller than {side} pixels a side, left out of MS-SSIM-{scales}:")
+            lines += [f"  {clip.path} ({clip.frames} frames)" for clip in small]
+        above = scores.above_target
+        if above:
+            target = f"{scores.bpp_target:g} bpp"
+            lines.append(f"{_count(len(above), 'clip')}{of_model} above {target} even at the coarsest step:")
+            lines += [f"  {clip.path} ({clip.bpp:.3f} bpp)" for clip in above]
+    return lines
+
+
+def _all_left_out(models: Mapping[str, ModelScores]) -> list[LeftOut]:
+    """Clips that some model could not be scored on: with other front ends other clips are too short."""
+    by_path = {clip.path: clip for scores in models.values() for clip in scores.left_out}
+    return list(by_path.values())
+
+
+def _metrics(scores: ModelScores, genre: str | None, seed: int) -> dict[str, Any]:
+    estimates = {metric: bootstrap_mean(scores.values(metric, genre), seed) for metric in METRICS}
+    return {name: {"mean": found.value, "ci95": [found.low, found.high]} for name, found in estimates.items()}
+
+
+def _mean(scores: ModelScores, genre: str | None, name: str = "bpp") -> float:
+    values = scores.values(name, genre)
+    return float(values.mean()) if len(values) else math.nan
+
+
+def _largest_bpp(scores: ModelScores) -> float:
+    return max((clip.bpp for clip in scores.clips), default=math.nan)
+
+
+def _clips(models: Sequence[ModelScores], genre: str) -> str:
+    """How many clips of a genre were scored: "4", or "3-4" where that differs from model to model."""
+    counts = [len(scores.values("mse", genre)) for scores in models]
+    return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)}-{max(counts)}"
+
+
+def _groups(names: Sequence[str], columns: int) -> list[list[str]]:
+    """Names in groups that fit in so many columns, at least one a group."""
+    groups: list[list[str]] = []
+    left = 0
+    for name in names:
+        needed = 2 + max(len(name), len("0.0000"))
+        if not groups or needed > left:
+            groups.append([])
+            left = columns
+        groups[-1].append(name)
+        left -= needed
+    return groups
+
+
+def _intervals(estimates: Sequence[Estimate]) -> list[str]:
+    """A column of "mean [low, high]"."""
+    decimals = _decimals([estimate.value for estimate in estimates])
+    columns = [[_number(number, decimals) for number in estimate] for estimate in estimates]
+    return ["-" if value == "-" else f"{value} [{low}, {high}]" for value, low, high in columns]
+
+
+def _column(values: Sequence[float]) -> list[str]:
+    decimals = _decimals(values)
+    return [_number(value, decimals) for value in values]
+
+
+def _number(value: float, decimals: int) -> str:
+    return "-" if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def _decimals(values: Sequence[float]) -> int:
+    """Decimals that show three digits of the smallest of a column's values: 3 to 5."""
+    sizes = [abs(value) for value in values if value and not math.isnan(value)]
+    return min(max(2 - math.floor(math.log10(min(sizes, default=1))), 3), 5)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
