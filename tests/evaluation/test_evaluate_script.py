@@ -123,7 +123,7 @@ def test_what_cannot_be_evaluated_is_one_line(run_many, tiny_model, levels_model
         (["--model=weights"], 1, "weights/1: damaged SavedModel"),
         (["--model=a,,b"], 2, "--model has an empty name"),
         ([model, "--data=empty"], 1, "empty: holds no audio"),
-        ([model, "--data=none"], 1, "none: no such folder"),
+        ([model, "--data=none", "--plots=new"], 1, "none: no such folder"),
         ([model, "--data=list"], 1, "pmqd.csv: has no column artist"),
         ([model, "--data=mute"], 1, "mute: none of its clips can be scored with tiny; the first: mute/a.wav"),
         ([model, f"--data={mixed_folder}", "--degradation=rain"], 1, "ask for one of: all, noise, original"),
@@ -132,8 +132,8 @@ def test_what_cannot_be_evaluated_is_one_line(run_many, tiny_model, levels_model
         (["--bpp=nan"], 2, "--bpp=nan: must be a rate above 0"),
         ([f"--model={levels_model}", "--bpp=0.25"], 2, "always at 0.5 bpp; leave --bpp out"),
         (["--ms_ssim_scales=6"], 2, "ms_ssim_scales"),
-        ([model, "--plots=mute/a.wav"], 1, "mute/a.wav: File exists"),
-        ([model, "--plots=/proc/none"], 1, "/proc/none: No such file or directory"),
+        ([model, "--plots=mute/a.wav"], 1, "--plots=mute/a.wav: cannot be written to (Not a directory)"),
+        ([model, "--plots=/proc/none"], 1, "--plots=/proc/none: cannot be written to"),
         ([model, "--plots=old"], 1, "holds pictures of an earlier run, as clip_01_a.png"),
     ]
     answers = run_many(*(arguments for arguments, _, _ in cases))
@@ -144,6 +144,7 @@ def test_what_cannot_be_evaluated_is_one_line(run_many, tiny_model, levels_model
         assert message in last and last.startswith("evaluate: "), (arguments, text)
         # Beside the line of the error there may be one of progress.
         assert len(text.splitlines()) <= 2, (arguments, text)
+    assert not (tmp_path / "new").exists()
     assert sorted(path.name for path in Path(tmp_path / "old").iterdir()) == ["clip_01_a.png"]
 
 

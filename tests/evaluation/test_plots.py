@@ -12,8 +12,10 @@ from tfnoise.audio import FrontEnd
 from tfnoise.evaluation import Panel, clip_figure, save_figure
 from tfnoise.evaluation.plots import frequency_ticks
 
+FRONT_END = FrontEnd()
 
-def panels_of(count: int, front_end: FrontEnd = FrontEnd()) -> list[Panel]:
+
+def panels_of(count: int, front_end: FrontEnd = FRONT_END) -> list[Panel]:
     image = np.linspace(0, 1, front_end.mels * 96, dtype=np.float32).reshape(front_end.mels, 96, 1)
     return [Panel(image, front_end, f"model $ {number}", "MSE 0.01 $") for number in range(count)]
 
@@ -38,7 +40,7 @@ def test_all_panels_share_one_scale_in_decibels_and_seconds():
     assert "dB" in figure.axes[-1].get_ylabel()
 
 
-@pytest.mark.parametrize("front_end", [FrontEnd(), FrontEnd(n_fft=2048, hop=64, mels=512, power=1.0)])
+@pytest.mark.parametrize("front_end", [FRONT_END, FrontEnd(n_fft=2048, hop=64, mels=512, power=1.0)])
 def test_ticks_lie_at_their_frequencies(front_end):
     places, labels = frequency_ticks(front_end)
     ticks = dict(zip(labels, places))

@@ -6,11 +6,11 @@ These are written in torch, which is no dependency of tfnoise, so run this in an
     /tmp/golden/bin/pip install torch==2.14.1 plenoptic==2.1.1 piq==0.8.0 pytorch-msssim==1.0.0
     /tmp/golden/bin/python tests/golden/make_loss_golden.py
 
-All values are computed in float64, from the same float32 images.  Where they differ from tfnoise's on purpose:
+All values are computed in float64, from the same float32 images.  Where tfnoise's differ on purpose:
 
-- "odd" sides.  Before halving an odd side tfnoise repeats its last pixel, as TensorFlow does.  piq repeats the
-  first one, and on both axes where one is odd; pytorch-msssim surrounds the image with zeros.  On even sides
-  all agree.
+- "odd" sides.  Before halving an odd side tfnoise repeats its last pixel, as TensorFlow does.  piq repeats
+  the first one, and on both axes where one is odd; pytorch-msssim surrounds the image with zeros.  On even
+  sides all agree.
 - plenoptic's NLPD has the parameters of the same publication in another pyramid: the binomial low-pass filter
   [1 4 6 4 1] / 16, borders mirrored, enlargement by inserting zeros, and one more weight at the finest scale,
   .0072 for the pixel two to the right.  tests/losses/numpy_twins.py can express both pyramids.

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from tfnoise.layers import EntropyBottleneck
 
@@ -93,11 +94,32 @@ def test_noise_is_the_same_inside_of_a_tf_function():
         np.testing.assert_array_equal(call(values), eager(values, training=True)[0])
 
 
-def test_bits_equal_the_mass_of_the_priors_unit_intervals(fitted):
-    values, density = np.round(latent(3, 6, 6, 4)), fitted.prior.base
-    mass = density.cdf(values + 0.5).numpy().astype(np.float64) - density.cdf(values - 0.5).numpy()
+def mass_of_unit_intervals(bottleneck: EntropyBottleneck, values: np.ndarray) -> np.ndarray:
+    """The prior's probability of the unit interval around each value, by differences of its cdf."""
+    density = bottleneck.prior.base
+    return density.cdf(values + 0.5).numpy().astype(np.float64) - density.cdf(values - 0.5).numpy()
+
+
+def test_training_bits_equal_the_mass_of_the_priors_unit_intervals(fitted):
+    noisy, bits = fitted(latent(3, 6, 6, 4), training=True)
+    expected = -np.log2(mass_of_unit_intervals(fitted, noisy.numpy())).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(bits, expected, rtol=1e-4)
+
+
+def test_counted_bits_equal_that_mass_with_a_hundredth_of_a_laplace_density(fitted):
+    symbols = np.round(latent(3, 6, 6, 4)).astype(np.float64)
+    laplace = stats.laplace(scale=10).cdf(symbols + 0.5) - stats.laplace(scale=10).cdf(symbols - 0.5)
+    mass = 0.99 * mass_of_unit_intervals(fitted, symbols.astype(np.float32)) + 0.01 * laplace
     expected = -np.log2(mass).sum(axis=(1, 2, 3))
-    np.testing.assert_allclose(fitted(values)[1], expected, rtol=1e-4)
+    np.testing.assert_allclose(fitted.counted_bits(symbols.astype(np.float32)), expected, rtol=1e-4)
+
+
+def test_an_outlier_costs_no_more_than_its_laplace_density(fitted):
+    values = np.zeros([1, 1, 1, 4], np.float32)
+    usual = float(fitted.counted_bits(values)[0])
+    values[..., 0] = 100
+    cost = -np.log2(0.01) - stats.laplace(scale=10).logpdf(100) / np.log(2)
+    assert float(fitted.counted_bits(values)[0]) - usual < cost + 1e-3
 
 
 def test_the_mass_of_all_integers_is_one(fitted):
@@ -171,7 +193,7 @@ def test_someone_elses_functional_model_trains_saves_and_loads(tmp_path):
     tf.keras.utils.set_random_seed(0)
     images = tf.keras.Input([16, 16, 1])
     values = tf.keras.layers.Conv2D(3, 4, strides=4)(images)
-    quantized, bits = EntropyBottleneck(init_scale=1.0, seed=4)(values)
+    quantized, bits = EntropyBottleneck(init_scale=1.0, seed=4, name="bottleneck")(values)
     output = tf.keras.layers.Conv2DTranspose(1, 4, strides=4, name="output")(quantized)
     model = tf.keras.Model(images, output)
     model.add_loss(1e-3 * tf.reduce_mean(bits))
@@ -181,9 +203,7 @@ def test_someone_elses_functional_model_trains_saves_and_loads(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = tf.keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded.predict(batch, verbose=0), model.predict(batch, verbose=0))
-    copy, original = (
-        next(layer for layer in each.layers if isinstance(layer, EntropyBottleneck)) for each in (loaded, model)
-    )
+    original, copy = model.get_layer("bottleneck"), loaded.get_layer("bottleneck")
     assert int(copy.calls) == int(original.calls) == 3
     assert copy.get_config() == original.get_config()
     values = latent(2, 4, 4, 3)

@@ -81,7 +81,8 @@ def test_gradient_is_that_of_the_soft_assignment(levels, s):
 
 def test_gradient_of_two_levels_is_that_of_a_hyperbolic_tangent():
     values = latent(1, 4, 4, 4)
-    np.testing.assert_allclose(gradient(LevelsBottleneck(2, 1.0), values), 2 / np.cosh(2 * values) ** 2, rtol=1e-4)
+    expected = 2 / np.cosh(2 * values) ** 2
+    np.testing.assert_allclose(gradient(LevelsBottleneck(2, 1.0), values), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("levels", LEVELS)

@@ -9,7 +9,13 @@ import pytest
 import tensorflow as tf
 
 from tfnoise.layers import RateControl
-from tfnoise.layers.rate_control import HIGHEST, LOWEST
+from tfnoise.layers.rate_control import (
+    HIGHEST,
+    INTEGRAL_SHARE,
+    LEAST_INTEGRAL_STEPS,
+    LOWEST,
+    PROPORTIONAL_GAIN,
+)
 
 
 def multipliers(control: RateControl, bpp: float, steps: int) -> list[float]:
@@ -33,11 +39,12 @@ def test_the_multiplier_stays_at_the_target():
 
 
 def test_the_answer_to_an_error_is_proportional_and_integral():
-    control = RateControl(0.5, steps=100, start=-4.0)
+    control = RateControl(0.5, steps=10_000, start=-4.0)
     control.update(tf.constant(0.6))
-    error = math.log(0.6 / 0.5)
-    assert float(control.log_multiplier) == pytest.approx(-4 + 8 / 100 * error)
-    assert float(control.multiplier) == pytest.approx(math.exp(-4 + 8 / 100 * error + 2 * error), rel=1e-5)
+    answer = PROPORTIONAL_GAIN * math.log(0.6 / 0.5)
+    slow = -4 + answer / (INTEGRAL_SHARE * 10_000)
+    assert float(control.log_multiplier) == pytest.approx(slow, rel=1e-6)
+    assert float(control.multiplier) == pytest.approx(math.exp(slow + answer), rel=1e-5)
 
 
 def test_errors_beyond_a_factor_of_e_count_as_that():
@@ -61,10 +68,18 @@ def test_after_winding_up_the_multiplier_falls_at_once():
 
 
 def test_speed_follows_from_the_number_of_steps():
-    slow, fast = RateControl(0.5, 1000, start=-6.0), RateControl(0.5, 100, start=-6.0)
+    slow, fast = RateControl(0.5, 40_000, start=-6.0), RateControl(0.5, 4_000, start=-6.0)
     multipliers(slow, 0.6, 100)
     multipliers(fast, 0.6, 10)
     assert float(slow.log_multiplier) == pytest.approx(float(fast.log_multiplier), rel=1e-4)
+    assert float(fast.log_multiplier) > -6 + 1e-3
+
+
+def test_speed_has_a_limit_in_short_trainings():
+    short, shorter = RateControl(0.5, 200, start=-6.0), RateControl(0.5, 10, start=-6.0)
+    assert multipliers(short, 0.6, 10) == multipliers(shorter, 0.6, 10)
+    slow_part = -6 + 10 * PROPORTIONAL_GAIN / LEAST_INTEGRAL_STEPS * math.log(0.6 / 0.5)
+    assert float(short.log_multiplier) == pytest.approx(slow_part, rel=1e-5)
 
 
 def test_the_scale_is_taken_from_the_first_step_only():

@@ -145,7 +145,7 @@ def normalised(band: np.ndarray, scale: int, far_right: float = 0.0) -> np.ndarr
     """
     top, left, right, bottom = NLPD_WEIGHTS[scale]
     neighbourhood = np.zeros((5, 5))
-    neighbourhood[1, 2], neighbourhood[2, 1], neighbourhood[2, 3], neighbourhood[3, 2] = top, left, right, bottom
+    neighbourhood[[1, 2, 2, 3], [2, 1, 3, 2]] = top, left, right, bottom
     neighbourhood[2, 4] = far_right if scale == 1 else 0.0
     around = signal.correlate2d(np.abs(band), neighbourhood, mode="same", boundary="fill", fillvalue=0)
     return band / (NLPD_SIGMA[scale - 1] + around)

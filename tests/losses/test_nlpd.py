@@ -77,8 +77,8 @@ def test_the_twin_with_plenoptics_pyramid_equals_plenoptic(name):
     )
 
 
-# The difference is the pyramid's alone (the test above).  Taken one by one on the pair "noise": mirrored
-# borders +7.8 %, the binomial filter -3.5 %, zeros inserted +1.4 %, the weight two pixels to the right -0.8 %.
+# The difference is the pyramid's alone (the test above).  One by one, on the pair "noise": mirrored borders
+# +7.8 %, the binomial filter -3.5 %, zeros inserted +1.4 %, the weight two pixels to the right -0.8 %.
 @pytest.mark.parametrize(
     "name, relative",
     [("noise", -0.0287), ("noisy", 0.0159), ("blurred", -0.0687), ("bright", 0.0029), ("odd", 0.0069)],

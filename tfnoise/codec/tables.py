@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_compression as tfc
+
+from tfnoise.layers.entropy import OUTLIER_SCALE, OUTLIER_SHARE
 
 PRECISION_BITS = 16
 """Counts of a table sum to 2^16."""
@@ -20,10 +23,6 @@ GRID_EXPONENTS = range(-24, 52)
 
 LARGEST_LATENT = 127.0
 """Symbols are clamped to this magnitude of the latent; the largest seen on natural audio was 105."""
-
-OUTLIER_SHARE = 0.01
-OUTLIER_SCALE = 5.0
-"""A Laplace density mixed into the prior, since natural latents have outliers that noise has not."""
 
 
 def step_grid() -> np.ndarray:
@@ -67,10 +66,9 @@ def build_tables(prior, channels: int) -> IntegerTables:
     """The integer tables of a factorized prior (`tfc.NoisyDeepFactorized`), for every step of the grid.
 
     The probability of symbol k is `CDF((k + 1/2) step) - CDF((k - 1/2) step)` of the density under the
-    prior's unit-width noise, by the survival function where that is the smaller one.
+    prior's unit-width noise, by the survival function where that is the smaller one, with 1 % of a Laplace
+    density mixed in (`tfnoise.layers.entropy`).
     """
-    import tensorflow_compression as tfc
-
     steps = step_grid()
     limits = np.ceil(LARGEST_LATENT / steps).astype(np.int32)
     counts = []

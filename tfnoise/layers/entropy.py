@@ -10,6 +10,12 @@ import tensorflow_compression as tfc
 import tensorflow_probability as tfp
 
 WIDTH_RATE = 10.0
+"""How much faster a prior's width learns than its shape: a rate far from its target soon comes down."""
+
+OUTLIER_SHARE = 0.01
+OUTLIER_SCALE = 10.0
+"""A Laplace density mixed into the prior where symbols are counted and coded: natural signals have outliers
+that noise has not, and each would cost more than a hundred ordinary symbols."""
 
 
 @tf.keras.utils.register_keras_serializable("tfnoise")
@@ -22,7 +28,7 @@ class EntropyBottleneck(tf.keras.layers.Layer):
     that decoding needs no floating point.
 
     A call returns `(quantized, bits)`: the quantized latent, float32, same shape as the latent, and the
-    rate of each image, `[batch]`, in bits.
+    rate of each image, `[batch]`, in bits (in training the differentiable one, else the counted one).
 
     The noise is stateless: it depends on `seed`, on how many training calls came before, and on the place
     of an image in the global batch, not on the number of replicas.
@@ -57,15 +63,25 @@ class EntropyBottleneck(tf.keras.layers.Layer):
             return tf.round(latent), self.counted_bits(latent)
         noisy = latent + self._noise(tf.shape(latent))
         self.calls.assign_add(1)
-        return noisy, self._bits(noisy)
+        # log_prob, not differences of cdf: those saturate in the tails and lose their gradient.
+        return noisy, _in_bits(self.prior.log_prob(noisy))
 
     def counted_bits(self, latent: tf.Tensor) -> tf.Tensor:
-        """The rate of the rounded latent under the prior, `[batch]` float32, in bits."""
-        return self._bits(tf.round(latent))
+        """The rate of the rounded latent, `[batch]` float32, in bits, as coding tables will count it.
 
-    def _bits(self, values: tf.Tensor) -> tf.Tensor:
-        # log_prob, not differences of cdf: those saturate in the tails and lose their gradient.
-        return tf.reduce_sum(self.prior.log_prob(values), axis=[1, 2, 3]) / -math.log(2)
+        The prior is mixed with a share of 1 % of a Laplace density, as it is in the tables.
+        """
+        symbols = tf.round(latent)
+        outlier = tf.abs(symbols) / -OUTLIER_SCALE + math.log(math.sinh(0.5 / OUTLIER_SCALE))
+        outlier = tf.where(symbols == 0, math.log(1 - math.exp(-0.5 / OUTLIER_SCALE)), outlier)
+        mixed = tf.reduce_logsumexp(
+            [
+                math.log(1 - OUTLIER_SHARE) + self.prior.log_prob(symbols),
+                math.log(OUTLIER_SHARE) + outlier,
+            ],
+            axis=0,
+        )
+        return _in_bits(mixed)
 
     def _noise(self, shape: tf.Tensor) -> tf.Tensor:
         context = tf.distribute.get_replica_context()
@@ -96,6 +112,10 @@ class EntropyBottleneck(tf.keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "init_scale": self.init_scale, "seed": self.seed}
+
+
+def _in_bits(log_probabilities: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(log_probabilities, axis=[1, 2, 3]) / -math.log(2)
 
 
 def _noisy_prior(channels: int, init_scale: float) -> tfc.UniformNoiseAdapter:

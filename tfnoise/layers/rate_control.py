@@ -13,11 +13,13 @@ HIGHEST = 0.0
 """Bound of the multiplier's logarithm from above.  A bit per pixel never costs more than what an untrained
 model loses; a multiplier that winds up beyond squeezes all information out of the latent for good."""
 
-TRAVEL = 8.0
-"""How far the slow part can move over a whole training."""
-
 PROPORTIONAL_GAIN = 2.0
 """How strongly the multiplier answers the present error; without it the rate swings around the target."""
+
+LEAST_INTEGRAL_STEPS = 125
+INTEGRAL_SHARE = 1 / 20
+"""The slow part repeats the answer to a lasting error within a twentieth of the training, but no faster than
+the rate itself follows the multiplier."""
 
 
 @tf.keras.utils.register_keras_serializable("tfnoise")
@@ -27,8 +29,8 @@ class RateControl(tf.keras.layers.Layer):
     The scale is the distortion at the first training step, when nothing is learned yet, so that the
     multiplier means the same for every loss.  The rule is a proportional-integral controller: with
     `error = clip(ln(bpp / target_bpp), -1, 1)`, where bpp is the rate of the *rounded* symbols at the last
-    step, the multiplier is `exp(min(m + 2 error, 0))`, and after each step `m += 8 / steps * error`.  The
-    speed follows from the number of steps, so that any budget from some hundred steps up ends at the target.
+    step, the multiplier is `exp(min(m + 2 error, 0))`, and after each step `m += 2 error / max(125, steps / 20)`.
+    The speed follows from the number of steps, so that any budget from some hundred steps up ends at the target.
 
     Args:
       target_bpp: the rate to hold, bits per pixel.
@@ -70,7 +72,8 @@ class RateControl(tf.keras.layers.Layer):
         """Moves the multiplier after a step whose rounded symbols took `counted_bpp` bits per pixel."""
         relative = tf.maximum(_mean_over_replicas(counted_bpp), 1e-9) / self.target_bpp
         error = tf.clip_by_value(tf.math.log(relative), -1.0, 1.0)
-        moved = self.log_multiplier + TRAVEL / self.steps * error
+        integral_steps = max(LEAST_INTEGRAL_STEPS, INTEGRAL_SHARE * self.steps)
+        moved = self.log_multiplier + PROPORTIONAL_GAIN / integral_steps * error
         self.log_multiplier.assign(tf.clip_by_value(moved, LOWEST, HIGHEST))
         self.error.assign(error)
 

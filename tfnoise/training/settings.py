@@ -84,7 +84,8 @@ class TrainingSettings:
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values, by the names of the flags; the front end's flags among them."""
         values = dataclasses.asdict(self)
-        return {**values, **values.pop("front_end")}
+        front_end = values.pop("front_end")
+        return {**values, **front_end}
 
     def name(self) -> str:
         """A safe folder name made from the loss."""
