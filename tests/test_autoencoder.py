@@ -185,9 +185,7 @@ def test_the_same_seed_gives_the_same_history_to_the_last_digit_and_another_does
     model, history = trained
     if isinstance(model.bottleneck, LevelsBottleneck):
         pytest.skip("levels have no noise of their own")
-    again, other = (
-        small_model(seed=seed).fit(patches(5), epochs=2, verbose=0).history for seed in (0, 1)
-    )
+    again, other = (small_model(seed=seed).fit(patches(5), epochs=2, verbose=0).history for seed in (0, 1))
     assert again == history
     assert other["loss"] != history["loss"]
 

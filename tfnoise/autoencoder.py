@@ -94,17 +94,14 @@ class Autoencoder(tf.keras.Model):
             start = -0.1 - 2 * math.log(2) * bits_per_value
             self.rate_control = layers.RateControl(bpp, control_steps, start)
         self._trackers = {
-            name: tf.keras.metrics.Mean(name)
-            for name in ("total", "distortion", "bpp", "gradient_norm")
+            name: tf.keras.metrics.Mean(name) for name in ("total", "distortion", "bpp", "gradient_norm")
         }
 
     def call(self, images: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """The reconstruction of `images`, float32 in [0, 1], of the same shape."""
         return self.code(images, training)[0]
 
-    def code(
-        self, images: tf.Tensor, training: bool | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def code(self, images: tf.Tensor, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Codes images `[batch, height, width, channels]`.
 
         Returns:

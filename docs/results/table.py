@@ -35,9 +35,9 @@ def table() -> str:
     first = reports["default"]
     clips = next(iter(first["models"].values()))["clips"]
     lines = [
-        f"Trained on uniform noise, scored on {clips} natural clips (music, speech, environment), every clip at or",
-        "under 0.5 bpp. Means over three seeds; the ratio to the MSE-trained model of the same seed is given with",
-        f"its smallest and largest value. Measured on {first['date'][:10]}.",
+        f"Trained on uniform noise, scored on {clips} natural clips (music, speech, environment), every clip",
+        "at or under 0.5 bpp. Means over three seeds; the ratio to the MSE-trained model of the same seed is",
+        f"given with its smallest and largest value. Measured on {first['date'][:10]}.",
         "",
         "| setting | trained with | MSE | ratio | NLPD | MS-SSIM-4 | bpp mean | bpp largest |",
         "|---|---|---|---|---|---|---|---|",
@@ -59,7 +59,8 @@ def _row(models: dict, name: str, title: str, loss: str) -> str:
         statistics.mean(model["metrics"][metric]["mean"] for model in chosen)
         for metric in ("mse", "nlpd", "ms_ssim")
     ]
-    ratio = "1" if loss == "mse" else f"{statistics.mean(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+    spread = f"{statistics.mean(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+    ratio = "1" if loss == "mse" else spread
     rate = statistics.mean(model["bpp"] for model in chosen)
     largest = max(model["bpp_max"] for model in chosen)
     label = {"mse": "MSE", "nlpd": "NLPD", "ms_ssim": "MS-SSIM"}[loss]

@@ -58,7 +58,18 @@ def run(folder: str, image: np.ndarray) -> np.ndarray:
     fetch = Output(tf.TF_GraphOperationByName(graph, b"StatefulPartitionedCall"), 1)
     fed, fetched = (pointer * 1)(tensor), (pointer * 1)()
     tf.TF_SessionRun(
-        pointer(session), None, ctypes.byref(feed), fed, 1, ctypes.byref(fetch), fetched, 1, None, 0, None, status
+        pointer(session),
+        None,
+        ctypes.byref(feed),
+        fed,
+        1,
+        ctypes.byref(fetch),
+        fetched,
+        1,
+        None,
+        0,
+        None,
+        status,
     )
     _check(tf, status)
     result = pointer(fetched[0])

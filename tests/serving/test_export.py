@@ -61,7 +61,8 @@ def test_a_process_without_tensorflow_compression_knows_every_operation(exported
     )
     operations = sorted(_operations(version))
     assert "Conv2D" in operations
-    done = subprocess.run([sys.executable, "-c", code, *operations], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code, *operations]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 

@@ -1,1 +1,1 @@
-"""What the scripts in bin/ share: the start, flags and errors, tables and JSON, progress."""
+"""What the scripts in bin/ share (start, flags and errors, tables and JSON, progress), and their work."""

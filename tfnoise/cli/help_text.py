@@ -12,6 +12,8 @@ from absl import flags
 
 _EXAMPLE = re.compile(r"^Examples?:[ \t]*$", re.MULTILINE)
 _INDENT = "      "
+# absl's words behind the help of a flag that may be repeated, with its own line break.
+_REPEATABLE = "\n    repeat this option to specify a list of values"
 
 
 def split_doc(doc: str | None) -> tuple[str, str]:
@@ -83,11 +85,14 @@ def _render_flag(flag: flags.Flag, width: int) -> str:
         notes.append("one of " + ", ".join(choices))
     if flag.name != "help":
         default = (flag.default_as_str or "").strip("'")
-        notes.append(f"default: {default}" if default else "no default")
+        if default:
+            notes.append(f"default: {default}")
+        elif "(default: " not in (flag.help or ""):
+            notes.append("no default")
     if isinstance(flag, flags.MultiFlag):
         notes.append("may be repeated")
     # absl puts an enum's choices before its help, too.
-    text = re.sub(r"^<[^>]*>: ", "", flag.help or "")
+    text = re.sub(r"^<[^>]*>: ", "", flag.help or "").replace(f";{_REPEATABLE}", "")
     return _entry(name + (f"  ({'; '.join(notes)})" if notes else ""), text, width)
 
 

@@ -53,6 +53,7 @@ class Progress:
         self._bar: tqdm | None = None
         self._start_s = self._last_line_s = clock()
         self._printed = -1
+        self._warm: tuple[int, float] | None = None
 
     def __enter__(self) -> Progress:
         self._start_s = self._last_line_s = self._clock()
@@ -83,6 +84,9 @@ class Progress:
           **values: shown beside the progress, as loss=0.123; they stay until they are given anew.
         """
         self.done += n
+        if self._warm is None:
+            # The first unit often holds compiling or reading that the others do not.
+            self._warm = (self.done, self._clock())
         if values:
             self._values = " ".join(f"{name}={_format(value)}" for name, value in values.items())
         if self._bar is not None:
@@ -101,17 +105,18 @@ class Progress:
     def _print_line(self) -> None:
         now_s = self._clock()
         elapsed_s = now_s - self._start_s
-        fresh = self.done - self.initial
+        since, since_s = self._warm or (self.initial, self._start_s)
+        fresh, fresh_s = self.done - since, now_s - since_s
         count = f"{self.done}" if self.total is None else f"{self.done}/{self.total}"
         parts = [f"{self._label} {count}".strip()]
         if self.total:
             parts[0] += f" ({100 * self.done // self.total} %)"
         if self._values:
             parts.append(self._values)
-        if fresh > 0 and elapsed_s > 0:
-            parts.append(f"{fresh / elapsed_s:.3g} {self._unit}/s")
+        if fresh > 0 and fresh_s > 0:
+            parts.append(f"{fresh / fresh_s:.3g} {self._unit}/s")
             if self.total is not None and self.done < self.total:
-                left_s = (self.total - self.done) * elapsed_s / fresh
+                left_s = (self.total - self.done) * fresh_s / fresh
                 parts.append(f"{tqdm.format_interval(left_s)} left")
         parts.append(f"{tqdm.format_interval(elapsed_s)} elapsed")
         print(", ".join(parts), file=self._file, flush=True)

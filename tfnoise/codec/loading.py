@@ -49,7 +49,8 @@ def versions(model_folder: Path) -> list[int]:
     """The versions that lie in a model's folder, ascending."""
     if not model_folder.is_dir():
         return []
-    return sorted(int(entry.name) for entry in model_folder.iterdir() if entry.name.isdigit() and entry.is_dir())
+    folders = [entry.name for entry in model_folder.iterdir() if entry.is_dir()]
+    return sorted(int(name) for name in folders if name.isdigit())
 
 
 def resolve(path: str | Path) -> Path:
@@ -65,7 +66,9 @@ def resolve(path: str | Path) -> Path:
         raise InputError(f"{path}: no such model folder; bin/train makes one")
     found = [version for version in versions(folder) if (folder / str(version) / "saved_model.pb").is_file()]
     if not found:
-        raise InputError(f"{path}: no SavedModel in this folder; give NAME or NAME/VERSION as bin/train wrote it")
+        raise InputError(
+            f"{path}: no SavedModel in this folder; give the NAME or NAME/VERSION that bin/train wrote"
+        )
     return folder / str(found[-1])
 
 
@@ -80,7 +83,8 @@ def load(path: str | Path) -> LoadedModel:
     try:
         module = tf.saved_model.load(str(folder))
     except Exception as error:  # TensorFlow raises a dozen types for a damaged SavedModel
-        raise InputError(f"{folder}: damaged SavedModel ({_first_line(error)}); export the model anew") from None
+        reason = _first_line(error)
+        raise InputError(f"{folder}: damaged SavedModel ({reason}); export the model anew") from None
     resolved = folder.resolve()
     name = resolved.parent.name if resolved.name.isdigit() else resolved.name
     return LoadedModel(name, folder, settings, module)
@@ -102,7 +106,9 @@ def read_settings(version_folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         ours, version = False, None
     if not ours:
-        raise InputError(f"{version_folder}: a SavedModel, but not one that tfnoise exported; bin/train makes one")
+        raise InputError(
+            f"{version_folder}: a SavedModel, but not one that tfnoise exported; make one with bin/train"
+        )
     if version != FORMAT_VERSION:
         raise InputError(
             f"{version_folder}: model format {version}, this tfnoise reads {FORMAT_VERSION}; update tfnoise"

@@ -59,7 +59,8 @@ class IntegerTables:
         """The counts of one step, `[channels, symbols]` int32."""
         width = 2 * int(self.limits[step_index]) + 1
         start = int(self.starts[step_index])
-        return self.counts[start : start + self.channels * width].reshape(self.channels, width).astype(np.int32)
+        counts = self.counts[start : start + self.channels * width]
+        return counts.reshape(self.channels, width).astype(np.int32)
 
 
 def build_tables(prior, channels: int) -> IntegerTables:

@@ -29,8 +29,8 @@ class RateControl(tf.keras.layers.Layer):
     The scale is the distortion at the first training step, when nothing is learned yet, so that the
     multiplier means the same for every loss.  The rule is a proportional-integral controller: with
     `error = clip(ln(bpp / target_bpp), -1, 1)`, where bpp is the rate of the *rounded* symbols at the last
-    step, the multiplier is `exp(min(m + 2 error, 0))`, and after each step `m += 2 error / max(125, steps / 20)`.
-    The speed follows from the number of steps, so that any budget from some hundred steps up ends at the target.
+    step, the multiplier is `exp(min(m + 2 error, 0))`, and after each step
+    `m += 2 error / max(125, steps / 20)`.  Any budget from some hundred steps up ends at the target.
 
     Args:
       target_bpp: the rate to hold, bits per pixel.

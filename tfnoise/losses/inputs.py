@@ -18,9 +18,7 @@ def image_pair(a, b) -> tuple[tf.Tensor, tf.Tensor]:
         if not images.dtype.is_floating:
             raise ValueError(f"images must be floats, not {images.dtype.name}; cast and rescale them first")
         if images.shape.rank not in (None, 4):
-            raise ValueError(
-                f"images must be [batch, height, width, channels], not of shape {images.shape}"
-            )
+            raise ValueError(f"images must be [batch, height, width, channels], not of shape {images.shape}")
     if not a.shape.is_compatible_with(b.shape):
         raise ValueError(f"images of different shapes: {a.shape} and {b.shape}")
     dtype = tf.float64 if tf.float64 in (a.dtype, b.dtype) else tf.float32

@@ -7,7 +7,8 @@ faster on a CPU than a convolution of one channel, and its gradient is again a m
 
 from __future__ import annotations
 
-from typing import Callable, Sequence, Union
+from collections.abc import Sequence
+from typing import Callable, Union
 
 import tensorflow as tf
 
@@ -60,8 +61,6 @@ def to_planes(images: tf.Tensor) -> tf.Tensor:
     return tf.transpose(images, [0, 3, 1, 2])
 
 
-def operators(
-    build: Callable[[Size], tf.Tensor], planes: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """`build(size)` for the height and for the width of `planes [..., height, width]`."""
-    return build(axis_size(planes, -2)), build(axis_size(planes, -1))
+def operators(build: Callable[[Size, tf.DType], tf.Tensor], planes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """`build(size, dtype)` for the height and for the width of `planes [..., height, width]`."""
+    return build(axis_size(planes, -2), planes.dtype), build(axis_size(planes, -1), planes.dtype)

@@ -6,7 +6,7 @@ Asilomar 2003.  Values equal `tf.image.ssim_multiscale`'s.
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -30,7 +30,7 @@ def ms_ssim(
     a,
     b,
     scales: int = 5,
-    max_val: Optional[float] = None,
+    max_val: float | None = None,
     window: int = 11,
     sigma: float = 1.5,
     k1: float = 0.01,
@@ -75,7 +75,7 @@ def ms_ssim(
     return tf.reduce_mean(_product_of_powers(tf.stack(terms, -1), exponents), axis=-1)
 
 
-def ssim(a, b, max_val: Optional[float] = None, **window_and_constants) -> tf.Tensor:
+def ssim(a, b, max_val: float | None = None, **window_and_constants) -> tf.Tensor:
     """The SSIM index of image pairs, the mean over the image; 1 is identical, negative values possible.
 
     Z. Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP
@@ -123,7 +123,7 @@ def _similarity(a, b, c1: float, c2: float, window: int, sigma: float):
     """Luminance and contrast-structure maps of planes `[batch, channels, height, width]`."""
     taps = _gaussian(window, sigma)
     vertical, horizontal = operators(
-        lambda size: banded(size - window + 1, size, taps, 1, 0, a.dtype), a
+        lambda size, dtype: banded(size - window + 1, size, taps, 1, 0, dtype), a
     )
     # Four moments do for five: only the sum of the two variances enters.
     moments = filter_axes(tf.stack([a, b, a * a + b * b, a * b]), vertical, horizontal)

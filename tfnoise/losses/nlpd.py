@@ -78,8 +78,8 @@ def laplacian_bands(planes: tf.Tensor, scales: int) -> list[tf.Tensor]:
     """
     bands = []
     for _ in range(scales - 1):
-        low = filter_axes(planes, *operators(lambda n: _down(n, planes.dtype), planes))
-        bands.append(planes - filter_axes(low, *operators(lambda n: _up(n, planes.dtype), planes)))
+        low = filter_axes(planes, *operators(_down, planes))
+        bands.append(planes - filter_axes(low, *operators(_up, planes)))
         planes = low
     return bands + [planes]
 

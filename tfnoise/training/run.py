@@ -146,7 +146,8 @@ def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
     try:
         checkpoint.restore(path).assert_existing_objects_matched()
     except (tf.errors.OpError, AssertionError, ValueError):
-        raise InputError(f"{path}: damaged checkpoint; begin anew with --overwrite or another --name") from None
+        remedy = "begin anew with --overwrite or another --name"
+        raise InputError(f"{path}: damaged checkpoint; {remedy}") from None
 
 
 def run_record(settings: TrainingSettings) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from absl import flags
 
 from tfnoise import codec, serving
 from tfnoise.audio import FrontEnd
+from tfnoise.cli.folders import check_writable
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.data import Clip, list_clips, noise_images
@@ -55,15 +55,15 @@ def train_from_flags(values: flags.FlagValues) -> int:
             if json_requested():
                 print_json(finished)
             return 0
-    for folder in (run_dir, model_folder):
-        _check_writable(folder)
+    check_writable("run_dir", run_dir)
+    check_writable("export_dir", model_folder)
     run_dir.mkdir(parents=True, exist_ok=True)
     write_settings(settings, run_dir)
     run = TrainingRun(settings, run_dir)
     if run.step:
         say(f"resuming from step {run.step}")
     else:
-        say(f"training on {settings.noise} noise with {settings.loss}: {settings.steps} steps, run folder {run_dir}")
+        say(f"training on {settings.noise} noise with {settings.loss}: {settings.steps} steps, run {run_dir}")
     started = time.monotonic()
     _train(run, values.checkpoint_every, val_clips)
     record = run_record(settings)
@@ -85,7 +85,9 @@ def train_from_flags(values: flags.FlagValues) -> int:
 
 def _settings(values: flags.FlagValues) -> TrainingSettings:
     try:
-        front_end = FrontEnd(**{field.name: values[field.name].value for field in dataclasses.fields(FrontEnd)})
+        front_end = FrontEnd(
+            **{field.name: values[field.name].value for field in dataclasses.fields(FrontEnd)}
+        )
     except ValueError as error:
         raise UsageError(f"front end: {error}") from None
     own = {field.name for field in dataclasses.fields(TrainingSettings)} - {"front_end"}
@@ -160,28 +162,12 @@ def _read_finished(run_dir: Path) -> dict[str, Any] | None:
 
 def _delete_run(run_dir: Path) -> None:
     ours = {"checkpoints", "logs", "flags.json", FINISHED_FILE}
-    strangers = [entry.name for entry in run_dir.iterdir() if entry.name not in ours] if run_dir.is_dir() else []
+    if not run_dir.is_dir():
+        return
+    strangers = sorted({entry.name for entry in run_dir.iterdir()} - ours)
     if strangers:
         raise InputError(f"{run_dir}: holds {strangers[0]}, which no training wrote; delete it by hand")
-    if run_dir.is_dir():
-        shutil.rmtree(run_dir)
-
-
-def _check_writable(folder: Path) -> None:
-    """Finds out before the work begins, and leaves no trace.
-
-    Raises:
-      OSError: nothing can be written there.
-    """
-    absent = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    finally:
-        for path in absent:
-            if path.is_dir():
-                path.rmdir()
+    shutil.rmtree(run_dir)
 
 
 def _say_what_next(finished: dict[str, Any], run_dir: Path, version: Path) -> None:

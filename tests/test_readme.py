@@ -1,0 +1,75 @@
+"""What the README shows works, and its figures are those of the files they come from."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+# The examples' own lines, with numbers that take seconds.
+_SMALLER = {"filters=128": "filters=8", "epochs=5": "epochs=1", "steps_per_epoch=480": "steps_per_epoch=2"}
+
+
+def _examples(repo_root) -> list[str]:
+    text = (repo_root / "README.md").read_text()
+    return re.findall(r"<!-- example: run by the tests -->\n```python\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_keras_example_trains(repo_root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = next(example for example in _examples(repo_root) if "model.fit" in example)
+    assert len(code.strip().splitlines()) <= 10
+    for line, smaller in _SMALLER.items():
+        assert line in code
+        code = code.replace(line, smaller)
+    names: dict = {}
+    exec(code, names)
+    assert names["reconstruction"].shape == [16, 64, 64, 1]
+    assert list((tmp_path / "logs").rglob("events*"))
+
+
+def test_the_front_end_example_says_what_comes_out(repo_root):
+    code = next(example for example in _examples(repo_root) if "FrontEnd()" in example)
+    names: dict = {}
+    exec(code, names)
+    assert names["image"].shape == [128, 188, 1] and names["mel"].shape == [128, 188]
+    np.testing.assert_allclose(names["ms_ssim"](names["image"][None], names["image"][None], scales=4), [1.0])
+
+
+def test_every_example_is_marked_and_run(repo_root):
+    assert (repo_root / "README.md").read_text().count("```python") == len(_examples(repo_root)) == 2
+
+
+def test_the_table_of_results_is_what_its_script_makes_of_the_files(repo_root):
+    script = repo_root / "docs" / "results" / "table.py"
+    spec = importlib.util.spec_from_file_location("results_table", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = (repo_root / "README.md").read_text()
+    assert module.table() == text.split(module.BEGIN)[1].split(module.END)[0].strip()
+
+
+@pytest.mark.parametrize("folder", ["audio", "data", "losses", "layers", "codec", "training", "evaluation"])
+def test_folders_that_the_readme_names_exist(repo_root, folder):
+    assert f"`tfnoise/{folder}`" in (repo_root / "README.md").read_text()
+    assert (repo_root / "tfnoise" / folder / "__init__.py").is_file()
+
+
+def test_importing_the_library_brings_in_nothing_slow_and_prints_nothing(repo_root):
+    code = (
+        "import sys, tfnoise\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        "import tfnoise.losses, tfnoise.layers, tfnoise.autoencoder\n"
+        "import tfnoise.audio, tfnoise.data, tfnoise.codec\n"
+        "slow = {'tensorflow_io', 'matplotlib', 'soundfile', 'soxr'} & set(sys.modules)\n"
+        "assert not slow, slow\n"
+        "from absl import flags\n"
+        "assert not flags.FLAGS.is_parsed()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repo_root)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""

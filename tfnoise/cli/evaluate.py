@@ -1,0 +1,180 @@
+"""The work of bin/evaluate: models are scored, what was scored and left out is told, pictures are written."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from tfnoise.cli.folders import check_writable
+from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.progress import Progress
+from tfnoise.errors import InputError, UsageError
+
+DEFAULT_MODEL = "saved_models/best"
+PICTURE_PREFIX = "clip_"
+FLAGS = flags.FLAGS
+
+
+def evaluate_from_flags() -> int:
+    """Scores as the flags of bin/evaluate say; returns the exit status."""
+    if FLAGS.bpp is not None and not (math.isfinite(FLAGS.bpp) and FLAGS.bpp > 0):
+        raise UsageError(f"--bpp={FLAGS.bpp:g}: must be a rate above 0, as 0.5")
+    if FLAGS.data is None and not FLAGS["degradation"].using_default_value:
+        raise UsageError("--degradation chooses among clips on a pmqd.csv; name their folder with --data")
+    if FLAGS.plots is not None:
+        _check_pictures(Path(FLAGS.plots))
+
+    from tfnoise import evaluation
+    from tfnoise.data import list_clips
+
+    clips = list_clips(FLAGS.data, FLAGS.degradation) if FLAGS.data is not None else None
+    models = _load_models()
+    scores = _score(models, clips)
+    pictures = _write_pictures(models, scores, clips) if FLAGS.plots is not None else []
+
+    _say_scores(models, scores)
+    for path in pictures:
+        say(f"wrote {path}")
+    if json_requested():
+        chosen = {"degradation": FLAGS.degradation if clips is not None else None, "pictures": pictures}
+        print_json(evaluation.json_report(scores, FLAGS.data, FLAGS.seed, **chosen))
+    return 0
+
+
+def _model_paths() -> list[str]:
+    paths = []
+    for value in FLAGS.model or []:
+        # A folder may have a comma in its name.
+        parts = [value] if Path(value).exists() else value.split(",")
+        paths += [part.strip() for part in parts]
+    if "" in paths:
+        raise UsageError("--model has an empty name; write --model=FOLDER or --model=FOLDER,FOLDER")
+    return list(dict.fromkeys(paths))
+
+
+def _load_models() -> dict:
+    """The models by the names that they are called here."""
+    from tfnoise import codec
+    from tfnoise.evaluation import model_names
+
+    paths = _model_paths()
+    if not paths:
+        if not Path(DEFAULT_MODEL).is_dir():
+            remedy = "train one with bin/train, and name it with --model=saved_models/NAME"
+            raise InputError(f"{DEFAULT_MODEL}: there is no such model here; {remedy}")
+        paths = [DEFAULT_MODEL]
+    # All settings first: a wrong one is told before the seconds that loading takes.
+    for path in paths:
+        architecture = codec.read_settings(codec.resolve(path))["architecture"]
+        if architecture.get("image_channels", 1) != 1:
+            raise InputError(f"{path}: codes images of several channels, and spectrograms have one")
+        if FLAGS.bpp is not None and architecture.get("bottleneck") == "levels":
+            rate = f"{architecture['bpp']:g} bpp"
+            raise UsageError(f"--bpp: {path} codes with fixed levels, always at {rate}; leave --bpp out")
+    models = [codec.load(path) for path in paths]
+    return dict(zip(model_names(paths, [model.name for model in models]), models))
+
+
+def _score(models: dict, clips: list | None) -> dict:
+    """`ModelScores` by model."""
+    from tfnoise import evaluation
+
+    scores = {}
+    total = len(clips) * len(models) if clips is not None else None
+    with Progress(total, label="scoring", unit="clip") as progress:
+        for name, model in models.items():
+            scores[name] = evaluation.score_clips(
+                model.module.code,
+                _images(model, clips),
+                model.bpp if FLAGS.bpp is None else FLAGS.bpp,
+                FLAGS.ms_ssim_scales,
+                lambda _, name=name: progress.update(model=name),
+            )
+            if not scores[name].clips:
+                first = scores[name].left_out[0].problem
+                where = FLAGS.data or "synthesised clips"
+                raise InputError(f"{where}: none of its clips can be scored with {name}; the first: {first}")
+    return scores
+
+
+def _images(model: Any, clips: list | None) -> Iterator:
+    """The images that a model is scored on; of synthesised clips where there is no list."""
+    from tfnoise import evaluation
+
+    if clips is None:
+        return evaluation.synthetic_clip_images(model.front_end, FLAGS.seed)
+    return evaluation.clip_images(clips, model.front_end)
+
+
+def _say_scores(models: dict, scores: dict) -> None:
+    from tfnoise import evaluation
+
+    header, rows, align = evaluation.score_table(scores, FLAGS.seed)
+    say(table(rows, header, align))
+    say("Means over clips, [95 % bootstrap interval]; bpp: mean and largest rate, bits per pixel.")
+    for title, (header, rows, align) in evaluation.genre_tables(scores):
+        say(f"\n{title}:")
+        say(table(rows, header, align))
+    remarks = evaluation.notes(scores)
+    if len({model.front_end for model in models.values()}) > 1:
+        remarks.append("These models have different front ends: each is scored on images of its own, so that")
+        remarks.append("  their figures do not compare.")
+    targets = {name: found.bpp_target for name, found in scores.items()}
+    if len(set(targets.values())) > 1:
+        told = ", ".join(f"{name} {target:g}" for name, target in targets.items())
+        remarks.append(f"These models have different target rates (bpp): {told}; --bpp sets one for all.")
+    if FLAGS.data is None:
+        remarks.append("The clips are synthetic: plucked strings, drums and voices, made by a program.")
+        remarks.append("  For real audio give --data=FOLDER: any folder of audio, or PMQD, published at")
+        remarks.append("  github.com/Peltarion/pmqd, release v1.0.0 (folder audio/ and pmqd.csv).")
+    if remarks:
+        say()
+    for line in remarks:
+        say(line)
+
+
+def _check_pictures(folder: Path) -> None:
+    """Sees that pictures can be written and would replace none, before minutes of scoring."""
+    check_writable("plots", folder)
+    found = sorted(folder.glob(f"{PICTURE_PREFIX}*.png"))
+    if found and not FLAGS.overwrite:
+        remedy = "name another folder or add --overwrite"
+        raise InputError(f"{folder}: holds pictures of an earlier run, as {found[0].name}; {remedy}")
+
+
+def _write_pictures(models: dict, scores: dict, clips: list | None) -> list[Path]:
+    """One picture a clip, of clips that every model could be scored on."""
+    from tfnoise import evaluation
+
+    everywhere = set.intersection(*({clip.path for clip in found.clips} for found in scores.values()))
+    usable = {clip.path: clip for found in scores.values() for clip in found.clips if clip.path in everywhere}
+    chosen = [list(usable)[place] for place in evaluation.spread(len(usable), FLAGS.plots_clips)]
+    wanted = None if clips is None else [clip for clip in clips if clip.path in chosen]
+    panels: dict[str, list] = {path: [] for path in chosen}
+    front_ends = set()
+    for name, model in models.items():
+        by_path = {clip.path: clip for clip in scores[name].clips}
+        for clip in _images(model, wanted):
+            if clip.path not in panels:
+                continue
+            if model.front_end not in front_ends:
+                panels[clip.path].append(evaluation.Panel(clip.image, model.front_end, "original"))
+            coded = evaluation.code_image(model.module.code, clip.image, scores[name].bpp_target)
+            score = by_path[clip.path]
+            details = f"MSE {score.mse:.4f}   NLPD {score.nlpd:.3f}   {score.bpp:.3f} bpp"
+            panel = evaluation.Panel(coded["reconstruction"], model.front_end, name, details)
+            panels[clip.path].append(panel)
+        front_ends.add(model.front_end)
+    Path(FLAGS.plots).mkdir(parents=True, exist_ok=True)
+    written = []
+    for number, (path, shown) in enumerate(panels.items(), 1):
+        stem = re.sub(r"[^\w.-]+", "_", Path(path).stem)[:80]
+        title = " · ".join(part for part in (usable[path].genre, Path(path).name) if part)
+        target = Path(FLAGS.plots) / f"{PICTURE_PREFIX}{number:02d}_{stem}.png"
+        written.append(evaluation.save_figure(evaluation.clip_figure(shown, title), target))
+    return written
