@@ -5,7 +5,7 @@ The parts are imported when they are first used, so that `import tfnoise` costs 
     import tfnoise
 
     tfnoise.losses.ms_ssim(a, b)
-    tfnoise.Codec.load("saved_models/best")
+    tfnoise.Autoencoder(bpp=0.5)
 """
 
 import importlib
@@ -27,8 +27,7 @@ _MODULES = (
 )
 # Names that stand here and live elsewhere.
 _NAMES = {
-    "BitstreamError": "tfnoise.errors",
-    "Codec": "tfnoise.codec",
+    "Autoencoder": "tfnoise.autoencoder",
     "InputError": "tfnoise.errors",
 }
 

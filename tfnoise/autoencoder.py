@@ -166,6 +166,23 @@ class Autoencoder(tf.keras.Model):
             logs["multiplier"] = tf.identity(self.rate_control.multiplier)
         return logs
 
+    def in_float32(self) -> Autoencoder:
+        """This model if it computes in float32, else a copy that does, with the same weights."""
+        if self.compute_dtype == "float32":
+            return self
+        policy = tf.keras.mixed_precision.global_policy()
+        tf.keras.mixed_precision.set_global_policy("float32")
+        try:
+            copy = Autoencoder.from_config(self.get_config())
+            side = layers.TOTAL_STRIDE
+            copy(tf.zeros([1, side, side, self._config["image_channels"]]))
+        finally:
+            tf.keras.mixed_precision.set_global_policy(policy)
+        for mine, theirs in ((self.analysis, copy.analysis), (self.synthesis, copy.synthesis)):
+            theirs.set_weights(mine.get_weights())
+        copy.bottleneck.set_weights(self.bottleneck.get_weights())
+        return copy
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return dict(self._config)

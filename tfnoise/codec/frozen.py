@@ -37,11 +37,13 @@ class FrozenModel(tf.Module):
       An image that no step brings under `bpp` gets the coarsest step; with levels `bpp` has no effect.
 
     Args:
-      model: a built autoencoder; its weights are shared, not copied.
+      model: a built autoencoder; its weights are shared, not copied, unless it computes in less than
+        float32, which a frozen model never does.
     """
 
     def __init__(self, model: Autoencoder):
         super().__init__()
+        model = model.in_float32()
         self.weights = [*model.analysis.variables, *model.synthesis.variables]
         latents, channels = model.analysis.latent_channels, model.synthesis.image_channels
         images = tf.TensorSpec([None, None, None, channels], tf.float32, "image")
