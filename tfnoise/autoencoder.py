@@ -26,8 +26,8 @@ class Autoencoder(tf.keras.Model):
     float32, of the same shape.  `fit` and `evaluate` take datasets of images or of pairs (image, target).
     With the entropy bottleneck `fit` minimises `distortion / scale + multiplier * bpp` and moves the
     multiplier so that the rate ends at `bpp`; with levels it minimises the loss itself.  Logs: `loss` (what
-    is minimised), `distortion` (the compiled loss), `bpp` (of the hard symbols), `multiplier`, and in
-    training `gradient_norm`.
+    is minimised), `distortion` (the compiled loss), `rate` (bits per pixel as the objective counts them),
+    `bpp` (of the hard symbols), `multiplier`, and in training `gradient_norm`.
 
     Args:
       bottleneck: "entropy" or "levels".
@@ -93,9 +93,8 @@ class Autoencoder(tf.keras.Model):
             # At high rates distortion falls by 2 ln 2 a bit and value, and the cost of a bit with it.
             start = -0.1 - 2 * math.log(2) * bits_per_value
             self.rate_control = layers.RateControl(bpp, control_steps, start)
-        self._trackers = {
-            name: tf.keras.metrics.Mean(name) for name in ("total", "distortion", "bpp", "gradient_norm")
-        }
+        names = ("total", "distortion", "rate", "bpp", "gradient_norm")
+        self._trackers = {name: tf.keras.metrics.Mean(name) for name in names}
 
     def call(self, images: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """The reconstruction of `images`, float32 in [0, 1], of the same shape."""
@@ -132,9 +131,9 @@ class Autoencoder(tf.keras.Model):
         if self.rate_control is not None:
             self.rate_control.update(tf.reduce_mean(counted_bpp))
         norm = tf.linalg.global_norm([gradient for gradient, _ in gradients])
-        self._trackers["gradient_norm"].update_state(norm)
-        logs = self._logs(images, targets, reconstruction, weights, total, distortion, counted_bpp)
-        return {**logs, "gradient_norm": self._trackers["gradient_norm"].result()}
+        values = {"total": total, "distortion": distortion, "rate": bpp, "bpp": counted_bpp}
+        values["gradient_norm"] = norm
+        return self._logs(self.compute_metrics(images, targets, reconstruction, weights), values)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step of `evaluate` on `data`: images, or images and targets; hard symbols."""
@@ -142,26 +141,20 @@ class Autoencoder(tf.keras.Model):
         reconstruction, bpp, counted_bpp = self.code(images, training=False)
         distortion = self.compute_loss(images, targets, reconstruction, weights)
         total = self._total(distortion, bpp)
-        return self._logs(images, targets, reconstruction, weights, total, distortion, counted_bpp)
+        values = {"total": total, "distortion": distortion, "rate": bpp, "bpp": counted_bpp}
+        return self._logs(self.compute_metrics(images, targets, reconstruction, weights), values)
 
     def _total(self, distortion: tf.Tensor, bpp: tf.Tensor) -> tf.Tensor:
         if self.rate_control is None:
             return distortion
         return self.rate_control(distortion, tf.reduce_mean(bpp))
 
-    def _logs(
-        self, images, targets, reconstruction, weights, total, distortion, counted_bpp
-    ) -> dict[str, tf.Tensor]:
-        logs = self.compute_metrics(images, targets, reconstruction, weights)
-        for name, value in (("total", total), ("distortion", distortion), ("bpp", counted_bpp)):
+    def _logs(self, metrics: dict[str, tf.Tensor], values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Keras' metrics, with our means of a step's values beside them, and what is minimised as `loss`."""
+        logs = {name: value for name, value in metrics.items() if name not in self._trackers}
+        for name, value in values.items():
             self._trackers[name].update_state(value)
-        logs.update(
-            loss=self._trackers["total"].result(),
-            distortion=self._trackers["distortion"].result(),
-            bpp=self._trackers["bpp"].result(),
-        )
-        for name in ("total", "gradient_norm"):
-            logs.pop(name, None)
+            logs["loss" if name == "total" else name] = self._trackers[name].result()
         if self.rate_control is not None:
             logs["multiplier"] = tf.identity(self.rate_control.multiplier)
         return logs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tfnoise.audio import FrontEnd
-from tfnoise.errors import UsageError
+from tfnoise.errors import InputError, UsageError
 from tfnoise.training import TrainingSettings, check_same_settings, write_settings
 
 
@@ -50,4 +50,10 @@ def test_resuming_with_other_flags_names_each_and_both_values(tmp_path):
 def test_a_damaged_flags_file_is_named(tmp_path):
     (tmp_path / "flags.json").write_text("{")
     with pytest.raises(UsageError, match="flags.json"):
+        check_same_settings(TrainingSettings(), tmp_path)
+
+
+def test_a_folder_of_something_else_is_not_taken_for_a_run(tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(InputError, match="--run_dir"):
         check_same_settings(TrainingSettings(), tmp_path)

@@ -120,7 +120,7 @@ def _train(run: TrainingRun, checkpoint_every: int, val_clips: list[Clip] | None
     with Progress(settings.steps, initial=run.step, label="training") as progress:
 
         def on_step(logs: dict[str, float]) -> None:
-            shown = {key: f"{logs[key]:.4g}" for key in ("loss", "bpp", "multiplier") if key in logs}
+            shown = {key: f"{logs[key]:.4g}" for key in ("loss", "rate", "bpp", "multiplier") if key in logs}
             progress.update(1, **shown)
 
         def on_epoch_end(epoch: int, logs: dict[str, float], summaries: Summaries) -> None:

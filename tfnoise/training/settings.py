@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnoise.audio import FrontEnd
-from tfnoise.errors import UsageError
+from tfnoise.errors import InputError, UsageError
 from tfnoise.layers import TOTAL_STRIDE, latent_channels_for
 from tfnoise.losses import NAMES, smallest_side
 
@@ -109,8 +109,11 @@ def check_same_settings(settings: TrainingSettings, run_dir: Path) -> None:
 
     Raises:
       UsageError: they differ, or the file is damaged; the message names the first flags that differ.
+      InputError: the folder holds something else.
     """
     path = run_dir / FLAGS_FILE
+    if not path.is_file():
+        raise InputError(f"{run_dir}: holds files, but no {FLAGS_FILE} of a training; name another --run_dir")
     try:
         before = json.loads(path.read_text())
         now = json.loads(json.dumps(settings.to_dict()))
