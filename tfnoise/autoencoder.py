@@ -119,7 +119,7 @@ class Autoencoder(tf.keras.Model):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step of `fit` on `data`: images, or images and targets."""
-        images, targets, weights = _images_and_targets(data)
+        images, targets, weights = self._images_and_targets(data)
         with tf.GradientTape() as tape:
             reconstruction, bpp, counted_bpp = self.code(images, training=True)
             distortion = self.compute_loss(images, targets, reconstruction, weights)
@@ -137,12 +137,18 @@ class Autoencoder(tf.keras.Model):
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step of `evaluate` on `data`: images, or images and targets; hard symbols."""
-        images, targets, weights = _images_and_targets(data)
+        images, targets, weights = self._images_and_targets(data)
         reconstruction, bpp, counted_bpp = self.code(images, training=False)
         distortion = self.compute_loss(images, targets, reconstruction, weights)
         total = self._total(distortion, bpp)
         values = {"total": total, "distortion": distortion, "rate": bpp, "bpp": counted_bpp}
         return self._logs(self.compute_metrics(images, targets, reconstruction, weights), values)
+
+    def _images_and_targets(self, data: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
+        images, targets, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
+        if not self.built:
+            self(images)  # Keras notes the shapes, without which a saved model is not loaded
+        return images, images if targets is None else targets, weights
 
     def _total(self, distortion: tf.Tensor, bpp: tf.Tensor) -> tf.Tensor:
         if self.rate_control is None:
@@ -184,11 +190,6 @@ class Autoencoder(tf.keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Autoencoder:
         """The inverse of `get_config`."""
         return cls(**config)
-
-
-def _images_and_targets(data: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
-    images, targets, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
-    return images, images if targets is None else targets, weights
 
 
 def _latent_deviation(bits_per_value: float) -> float:

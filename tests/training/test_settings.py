@@ -34,7 +34,7 @@ def test_refused_with_the_name_of_the_flag(options, words):
 
 
 def test_a_small_patch_is_fine_for_a_loss_without_a_size_rule():
-    assert TrainingSettings(loss="nlpd", patch_size=32).steps == 2400
+    assert TrainingSettings(loss="nlpd", patch_size=32).steps == 1500
 
 
 def test_resuming_with_other_flags_names_each_and_both_values(tmp_path):

@@ -13,13 +13,13 @@ HIGHEST = 0.0
 """Bound of the multiplier's logarithm from above.  A bit per pixel never costs more than what an untrained
 model loses; a multiplier that winds up beyond squeezes all information out of the latent for good."""
 
-PROPORTIONAL_GAIN = 2.0
+PROPORTIONAL_GAIN = 6.0
 """How strongly the multiplier answers the present error; without it the rate swings around the target."""
 
-LEAST_INTEGRAL_STEPS = 125
-INTEGRAL_SHARE = 1 / 20
-"""The slow part repeats the answer to a lasting error within a twentieth of the training, but no faster than
-the rate itself follows the multiplier."""
+LEAST_INTEGRAL_STEPS = 500
+INTEGRAL_SHARE = 1 / 5
+"""The slow part repeats the answer to a lasting error within a fifth of the training, but in no fewer steps:
+a slow part that winds up while the rate is still on its way carries it past the target."""
 
 
 @tf.keras.utils.register_keras_serializable("tfnoise")
@@ -29,8 +29,8 @@ class RateControl(tf.keras.layers.Layer):
     The scale is the distortion at the first training step, when nothing is learned yet, so that the
     multiplier means the same for every loss.  The rule is a proportional-integral controller: with
     `error = clip(ln(bpp / target_bpp), -1, 1)`, where bpp is the rate of the *rounded* symbols at the last
-    step, the multiplier is `exp(min(m + 2 error, 0))`, and after each step
-    `m += 2 error / max(125, steps / 20)`.  Any budget from some hundred steps up ends at the target.
+    step, the multiplier is `exp(min(m + 6 error, 0))`, and after each step
+    `m += 6 error / max(500, steps / 5)`.  Any budget from some hundred steps up ends near the target.
 
     Args:
       target_bpp: the rate to hold, bits per pixel.

@@ -39,7 +39,7 @@ class TrainingSettings:
     patch_size: int = 64
     batch_size: int = 16
     epochs: int = 5
-    steps_per_epoch: int = 480
+    steps_per_epoch: int = 300
     learning_rate: float = 1e-3
     seed: int = 0
     precision: str = "float32"
