@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -36,6 +37,14 @@ def _normalisation(fused: bool = True) -> tf.keras.layers.Layer:
     return tf.keras.layers.BatchNormalization(momentum=MOMENTUM, **options)
 
 
+def _hidden_stages(convolution: Callable[[], tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
+    """Three times a convolution without bias, BatchNorm and LeakyReLU."""
+    stages = []
+    for _ in range(3):
+        stages += [convolution(), _normalisation(), tf.keras.layers.LeakyReLU(LEAKY_RELU_SLOPE)]
+    return stages
+
+
 @tf.keras.utils.register_keras_serializable("tfnoise")
 class AnalysisTransform(tf.keras.layers.Layer):
     """Image `[batch, height, width, channels]` to latent `[batch, height / 16, width / 16, latents]`.
@@ -64,13 +73,7 @@ class AnalysisTransform(tf.keras.layers.Layer):
         self.filters, self.kernel_size, self.bounded = filters, kernel_size, bounded
         self.latent_gain = latent_gain
         self.latent_channels = latent_channels or filters
-        self.stages = []
-        for _ in range(3):
-            self.stages += [
-                self._convolution(filters, use_bias=False),
-                _normalisation(),
-                tf.keras.layers.LeakyReLU(LEAKY_RELU_SLOPE),
-            ]
+        self.stages = _hidden_stages(lambda: self._convolution(filters, use_bias=False))
         self.stages.append(self._convolution(self.latent_channels, use_bias=not bounded, gain=latent_gain))
         if bounded:
             # TensorFlow's graph optimizer joins a fused BatchNorm and a Tanh to an operation that it lacks.
@@ -119,13 +122,7 @@ class SynthesisTransform(tf.keras.layers.Layer):
     def __init__(self, filters: int = 128, image_channels: int = 1, kernel_size: int = 3, **kwargs: Any):
         super().__init__(**kwargs)
         self.filters, self.image_channels, self.kernel_size = filters, image_channels, kernel_size
-        self.stages = []
-        for _ in range(3):
-            self.stages += [
-                self._convolution(filters, use_bias=False),
-                _normalisation(),
-                tf.keras.layers.LeakyReLU(LEAKY_RELU_SLOPE),
-            ]
+        self.stages = _hidden_stages(lambda: self._convolution(filters, use_bias=False))
         self.stages += [
             self._convolution(image_channels, use_bias=True),
             tf.keras.layers.Activation("sigmoid", dtype="float32"),
