@@ -22,8 +22,8 @@ loader = importlib.machinery.SourceFileLoader("evaluate", SCRIPT)
 module = importlib.util.module_from_spec(importlib.util.spec_from_loader("evaluate", loader))
 loader.exec_module(module)
 for arguments in json.loads(sys.argv[1]):
-    for name in list(module.FLAGS):
-        module.FLAGS[name].unparse()
+    for name in list(module.flags.FLAGS):
+        module.flags.FLAGS[name].unparse()
     try:
         module.app.run(module.main, argv=[SCRIPT, *arguments])
     except SystemExit as stop:
@@ -68,6 +68,7 @@ def test_a_folder_with_everything_wrong_is_scored_without_what_is_wrong(
     left_out = {os.path.basename(clip["path"]): clip["problem"] for clip in report["left_out"]}
     assert set(left_out) == {"nan.wav", "two.wav", "silent.wav", "garbage.wav", "absent.wav"}
     assert [os.path.basename(clip["path"]) for clip in report["ms_ssim_left_out"]] == ["brief.wav"]
+    assert len(model["fingerprint"]) == 32 and model["path"] == str(tiny_model / "1")
     assert report["synthetic"] is False and report["data"] == str(mixed_folder) and report["seed"] == 3
 
     assert report["pictures"] == ["pictures/new/clip_01_high_1.png", "pictures/new/clip_02_brief.png"]

@@ -42,7 +42,11 @@ def evaluate_from_flags() -> int:
         say(f"wrote {path}")
     if json_requested():
         chosen = {"degradation": FLAGS.degradation if clips is not None else None, "pictures": pictures}
-        print_json(evaluation.json_report(scores, FLAGS.data, FLAGS.seed, **chosen))
+        report = evaluation.json_report(scores, FLAGS.data, FLAGS.seed, **chosen)
+        for name, model in models.items():
+            settings = {key: model.settings[key] for key in ("fingerprint", "training")}
+            report["models"][name].update(path=model.path, **settings)
+        print_json(report)
     return 0
 
 
