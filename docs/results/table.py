@@ -7,8 +7,8 @@ NAME in default, quick, paper and SEED in 0, 1, 2:
     bin/train --loss=LOSS --seed=SEED --name=LOSS_NAME_SEED [--flagfile=configs/NAME.cfg]
     bin/evaluate --model=... --data=FOLDER --json > docs/results/NAME.json
 
-In the files of 2026-11-23 all models of "paper", those of seed 0 of "quick" and nlpd_default_0 were trained with
-two threads, the others with TF_NUM_INTRAOP_THREADS=1, which changes the last digits of a training.
+In the files of 2026-11-23 all models of "paper", those of seed 0 of "quick" and nlpd_default_0 were trained
+with two threads, the others with TF_NUM_INTRAOP_THREADS=1, which changes the last digits of a training.
 
 Example:
     python docs/results/table.py
