@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnoise.losses import MSE, MSSSIM, NAMES, NLPD, loss_by_name, ms_ssim, mse, nlpd
+from tfnoise.losses import MSE, MSSSIM, NAMES, NLPD, SSIM, loss_by_name, ms_ssim, mse, nlpd
 
 CASES = {
     "mse": (MSE(), mse),
@@ -118,10 +118,15 @@ def test_a_compiled_model_is_saved_and_loaded_with_its_loss(name, tmp_path):
 
 
 def test_names_give_their_classes():
-    assert {name: type(loss_by_name(name)) for name in NAMES} == {"mse": MSE, "ms_ssim": MSSSIM, "nlpd": NLPD}
+    assert {name: type(loss_by_name(name)) for name in NAMES} == {
+        "mse": MSE,
+        "ms_ssim": MSSSIM,
+        "nlpd": NLPD,
+        "ssim": SSIM,
+    }
     assert loss_by_name("ms_ssim", ms_ssim_scales=4).scales == 4
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match="unknown loss 'l1'; known: mse, ms_ssim, nlpd"):
+    with pytest.raises(ValueError, match="unknown loss 'l1'; known: mse, ms_ssim, nlpd, ssim"):
         loss_by_name("l1")

@@ -31,10 +31,12 @@ def evaluate_from_flags() -> int:
 
     from tfnoise import evaluation
     from tfnoise.data import list_clips
+    from tfnoise.losses import NLPDParameters
 
     clips = list_clips(FLAGS.data, FLAGS.degradation) if FLAGS.data is not None else None
+    fitted = NLPDParameters.load(FLAGS.nlpd_parameters) if FLAGS.nlpd_parameters else None
     models = _load_models()
-    scores = _score(models, clips)
+    scores = _score(models, clips, fitted)
     pictures = _write_pictures(models, scores, clips) if FLAGS.plots is not None else []
 
     _say_scores(models, scores)
@@ -43,6 +45,8 @@ def evaluate_from_flags() -> int:
     if json_requested():
         chosen = {"degradation": FLAGS.degradation if clips is not None else None, "pictures": pictures}
         report = evaluation.json_report(scores, FLAGS.data, FLAGS.seed, **chosen)
+        if fitted is not None:
+            report["nlpd_parameters"] = {"path": FLAGS.nlpd_parameters, **fitted.to_dict()}
         for name, model in models.items():
             settings = {key: model.settings[key] for key in ("fingerprint", "training")}
             report["models"][name].update(path=model.path, **settings)
@@ -84,7 +88,7 @@ def _load_models() -> dict:
     return dict(zip(model_names(paths, [model.name for model in models]), models))
 
 
-def _score(models: dict, clips: list | None) -> dict:
+def _score(models: dict, clips: list | None, nlpd_parameters: Any) -> dict:
     """`ModelScores` by model."""
     from tfnoise import evaluation
 
@@ -98,6 +102,7 @@ def _score(models: dict, clips: list | None) -> dict:
                 model.bpp if FLAGS.bpp is None else FLAGS.bpp,
                 FLAGS.ms_ssim_scales,
                 lambda _, name=name: progress.update(model=name),
+                nlpd_parameters,
             )
             if not scores[name].clips:
                 first = scores[name].left_out[0].problem
@@ -132,6 +137,8 @@ def _say_scores(models: dict, scores: dict) -> None:
     if len(set(targets.values())) > 1:
         told = ", ".join(f"{name} {target:g}" for name, target in targets.items())
         remarks.append(f"These models have different target rates (bpp): {told}; --bpp sets one for all.")
+    if FLAGS.nlpd_parameters:
+        remarks.append(f"NLPD with the parameters in {FLAGS.nlpd_parameters}.")
     if FLAGS.data is None:
         remarks.append("The clips are synthetic: plucked strings, drums and voices, made by a program.")
         remarks.append("  For real audio give --data=FOLDER: any folder of audio, or PMQD, published at")

@@ -13,13 +13,14 @@ import numpy as np
 from absl import flags
 
 from tfnoise import codec, serving
-from tfnoise.audio import FrontEnd
 from tfnoise.cli.folders import check_writable
+from tfnoise.cli.front_end_flags import front_end_from_flags
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.data import Clip, list_clips, noise_images
 from tfnoise.errors import InputError, UsageError
 from tfnoise.evaluation import clip_images, validation_scores
+from tfnoise.losses import NLPDParameters
 from tfnoise.training import (
     Summaries,
     TrainingRun,
@@ -84,14 +85,12 @@ def train_from_flags(values: flags.FlagValues) -> int:
 
 
 def _settings(values: flags.FlagValues) -> TrainingSettings:
-    try:
-        front_end = FrontEnd(
-            **{field.name: values[field.name].value for field in dataclasses.fields(FrontEnd)}
-        )
-    except ValueError as error:
-        raise UsageError(f"front end: {error}") from None
-    own = {field.name for field in dataclasses.fields(TrainingSettings)} - {"front_end"}
-    return TrainingSettings(**{name: values[name].value for name in own}, front_end=front_end)
+    own = {field.name for field in dataclasses.fields(TrainingSettings)} - {"front_end", "nlpd_parameters"}
+    return TrainingSettings(
+        **{name: values[name].value for name in own},
+        front_end=front_end_from_flags(values),
+        nlpd_parameters=NLPDParameters.load(values.nlpd_parameters) if values.nlpd_parameters else None,
+    )
 
 
 def _validation_clips(folder: str, settings: TrainingSettings) -> list[Clip]:

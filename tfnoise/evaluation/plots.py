@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import warnings
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfnoise.audio import FrontEnd, mel_filterbank
+from tfnoise.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,19 +87,11 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
     Raises:
       OSError: the folder is absent or cannot be written to.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with warnings.catch_warnings():
-            # A title in a script that the font lacks shows boxes, which is no news to the reader.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from")
-            figure.savefig(temporary, format="png", dpi=_DPI)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    return path
+    with replacing(path) as temporary, warnings.catch_warnings():
+        # A title in a script that the font lacks shows boxes, which is no news to the reader.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(temporary, format="png", dpi=_DPI)
+    return Path(path)
 
 
 def _draw(axis: Any, panel: Panel, widest_db: float) -> Any:

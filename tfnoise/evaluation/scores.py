@@ -21,7 +21,7 @@ import tensorflow as tf
 from tfnoise.audio import FrontEnd, waveform_to_image
 from tfnoise.data import Clip, natural_images, synthetic_clips
 from tfnoise.errors import InputError
-from tfnoise.losses import ms_ssim, mse, nlpd, smallest_side
+from tfnoise.losses import NLPDParameters, ms_ssim, mse, nlpd, smallest_side
 
 METRICS = ("mse", "nlpd", "ms_ssim")
 """The names of the distortion metrics; of MSE and NLPD less is better, of MS-SSIM more."""
@@ -177,6 +177,7 @@ def score_clips(
     bpp: float,
     ms_ssim_scales: int = MS_SSIM_SCALES,
     on_clip: Callable[[ClipImage], Any] | None = None,
+    nlpd_parameters: NLPDParameters | None = None,
 ) -> ModelScores:
     """Codes clips one by one, each at or under a rate, and scores what comes back.
 
@@ -188,6 +189,7 @@ def score_clips(
       bpp: target rate, bits per pixel.
       ms_ssim_scales: scales of MS-SSIM, 1 to 5; smaller images are left out of it, never scored otherwise.
       on_clip: called after each clip, to show progress.
+      nlpd_parameters: fitted parameters of NLPD; None: the published ones.
 
     Returns:
       The scores; of no clips if none could be scored.
@@ -203,7 +205,7 @@ def score_clips(
         if clip.problem:
             left_out.append(LeftOut(clip.path, clip.problem))
         else:
-            scored.append(_score(code, clip, bpp, ms_ssim_scales))
+            scored.append(_score(code, clip, bpp, ms_ssim_scales, nlpd_parameters))
         if on_clip is not None:
             on_clip(clip)
     return ModelScores(float(bpp), ms_ssim_scales, tuple(scored), tuple(left_out))
@@ -242,10 +244,17 @@ def validation_scores(
     return {key: float(value.mean()) for key, value in values.items() if len(value)}
 
 
-def _score(code: Code, clip: ClipImage, bpp: float, scales: int) -> ClipScores:
+def _score(
+    code: Code, clip: ClipImage, bpp: float, scales: int, nlpd_parameters: NLPDParameters | None
+) -> ClipScores:
     coded = code_image(code, clip.image, bpp)
     original, reconstruction = tf.constant(clip.image[None]), tf.constant(coded["reconstruction"][None])
-    error, distance = (float(value) for value in _distances(original, reconstruction))
+    if nlpd_parameters is not None and min(clip.image.shape[:2]) < nlpd_parameters.smallest_side:
+        raise InputError(
+            f"{clip.path}: its image is smaller than the {nlpd_parameters.smallest_side} pixels a side that the "
+            f"NLPD parameters need; leave the clip out or fit parameters of family 2016"
+        )
+    error, distance = (float(value) for value in _distances(original, reconstruction, nlpd_parameters))
     if not np.isfinite(error):
         raise InputError(f"{clip.path}: the model makes values of it that are not finite; train it anew")
     fits = min(clip.image.shape[:2]) >= smallest_side(scales)
@@ -263,8 +272,10 @@ def _score(code: Code, clip: ClipImage, bpp: float, scales: int) -> ClipScores:
 
 
 @tf.function(reduce_retracing=True)
-def _distances(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    return mse(a, b)[0], nlpd(a, b)[0]
+def _distances(
+    a: tf.Tensor, b: tf.Tensor, nlpd_parameters: NLPDParameters | None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    return mse(a, b)[0], nlpd(a, b, parameters=nlpd_parameters)[0]
 
 
 @tf.function(reduce_retracing=True)

@@ -1,20 +1,39 @@
-"""Perceptual losses: functions that return an index per image, and Keras classes that are minimised."""
+"""Perceptual losses: functions that return an index per image, and Keras classes on them.
 
-from tfnoise.losses.by_name import NAMES, loss_by_name
-from tfnoise.losses.keras_losses import MSE, MSSSIM, NLPD
+    model.compile(loss=tfnoise.losses.MSSSIM(scales=4), metrics=[tfnoise.losses.NLPDMetric()])
+
+The functions give similarities (`ms_ssim`, `ssim`: 1 is identical) or distances (`nlpd`, `mse`: 0 is
+identical); the `Loss` classes what is minimised; the `Metric` classes the means of what the functions give.
+"""
+
+from tfnoise.losses.by_name import NAMES, canonical_name, loss_by_name, loss_terms
+from tfnoise.losses.keras_losses import MSE, MSSSIM, NLPD, SSIM, WeightedSum
+from tfnoise.losses.keras_metrics import MSSSIMMetric, NLPDMetric, SSIMMetric
 from tfnoise.losses.ms_ssim import ms_ssim, smallest_side, ssim
 from tfnoise.losses.mse import mse
 from tfnoise.losses.nlpd import nlpd
+from tfnoise.losses.nlpd_fit import fit_nlpd
+from tfnoise.losses.nlpd_parameters import NLPDParameters, published_parameters
 
 __all__ = [
     "MSE",
     "MSSSIM",
+    "MSSSIMMetric",
     "NAMES",
     "NLPD",
+    "NLPDMetric",
+    "NLPDParameters",
+    "SSIM",
+    "SSIMMetric",
+    "WeightedSum",
+    "canonical_name",
+    "fit_nlpd",
     "loss_by_name",
+    "loss_terms",
     "ms_ssim",
     "mse",
     "nlpd",
+    "published_parameters",
     "smallest_side",
     "ssim",
 ]

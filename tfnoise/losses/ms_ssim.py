@@ -2,6 +2,11 @@
 
 Z. Wang, E. P. Simoncelli, A. C. Bovik, "Multiscale structural similarity for image quality assessment",
 Asilomar 2003.  Values equal `tf.image.ssim_multiscale`'s.
+
+The formulas are those of the publication in the sum p = a + b and the difference q = a - b of the images.
+With their local variances, 2 cov(a, b) = (v_p - v_q) / 2 and var(a) + var(b) = (v_p + v_q) / 2, so that
+contrast times structure is 1 - 2 v_q / (v_p + v_q + 2 c2): two variances do for two variances and a
+covariance, equal images give exactly 1, and small differences keep their digits.
 """
 
 from __future__ import annotations
@@ -11,8 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.losses.inputs import image_pair
-from tfnoise.losses.linear_operators import axis_size, banded, filter_axes, operators, to_planes
+from tfnoise.losses.inputs import check_number, check_sides, check_whole, image_pair
+from tfnoise.losses.planes import filtered, per_image, sizes, spread, to_planes
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weights of the scales, finest first (Wang et al. 2003, section 3.2)."""
@@ -35,7 +40,7 @@ def ms_ssim(
     sigma: float = 1.5,
     k1: float = 0.01,
     k2: float = 0.03,
-    weights: Sequence[float] = WEIGHTS,
+    weights: Sequence[float] | None = None,
 ) -> tf.Tensor:
     """The MS-SSIM index of image pairs; 1 is identical.
 
@@ -44,74 +49,94 @@ def ms_ssim(
     above and passed straight through there, so it is bounded and still leads out of the clamp.
 
     Args:
-      a, b: images `[batch, height, width, channels]`, any float type.
-      scales: how many scales, 1 to 5; the weights are renormalised to sum 1.
+      a, b: images `[batch, height, width, channels]`, any float type; integers with `max_val`.
+      scales: how many scales, 1 or more; up to 5 with the published weights.
       max_val: the range of the images; None: 1.0.
       window, sigma: size and standard deviation of the Gaussian window, in pixels.
-      k1, k2: constants of the luminance and the contrast term.
-      weights: one weight per scale, finest first; the first `scales` are used.
+      k1, k2: constants of the luminance and the contrast term, above 0.
+      weights: one weight per scale, finest first, scaled here to sum 1; None: the published ones of the
+        first `scales` scales.
 
     Returns:
       `[batch]`, float32 (float64 for float64 images), the mean over channels.
 
     Raises:
-      ValueError: the images are too small for the scales, or shapes or types do not fit.
+      ValueError: the images are too small for the scales, or an option, shape or type does not fit.
+      tf.errors.InvalidArgumentError: in a graph, dynamic shapes that do not fit.
     """
-    a, b = image_pair(a, b)
-    if not 1 <= scales <= len(weights):
-        raise ValueError(f"scales must be 1 to {len(weights)}, not {scales}")
-    _check_sides(a, scales, window)
-    range_ = 1.0 if max_val is None else float(max_val)
-    c1, c2 = (k1 * range_) ** 2, (k2 * range_) ** 2
-    a, b = to_planes(a), to_planes(b)
+    check_options(scales, window, sigma, k1, k2, weights)
+    a, b = image_pair(a, b, max_val)
+    rule = (
+        f"MS-SSIM with {scales} scales needs images of at least "
+        f"({window} - 1) * 2^({scales} - 1) + 1 = {smallest_side(scales, window)} pixels a side"
+    )
+    images = check_sides(a, smallest_side(scales, window), rule)
+    a, mean_a = _centred(to_planes(images))
+    b, mean_b = _centred(to_planes(b))
+    taps, c1, c2 = _gaussian(window, sigma), k1**2, k2**2
     terms = []
-    for scale in range(scales):
-        if scale:
-            a, b = _halve(a), _halve(b)
-        luminance, contrast_structure = _similarity(a, b, c1, c2, window, sigma)
-        last = scale == scales - 1
-        terms.append(tf.reduce_mean(luminance * contrast_structure if last else contrast_structure, [2, 3]))
-    exponents = np.asarray(weights[:scales]) / np.sum(weights[:scales])
-    return tf.reduce_mean(_product_of_powers(tf.stack(terms, -1), exponents), axis=-1)
+    for _ in range(scales - 1):
+        terms.append(_mean_contrast_structure(a, b, taps, c2))
+        a, b = _halve(a), _halve(b)
+    terms.append(_mean_ssim(a, b, mean_a, mean_b, taps, c1, c2))
+    terms = tf.stack([per_image(term, images) for term in terms], axis=-1)
+    chosen = np.asarray(WEIGHTS[:scales] if weights is None else weights, np.float64)
+    return tf.reduce_mean(_product_of_powers(terms, chosen / chosen.sum()), axis=-1)
 
 
-def ssim(a, b, max_val: float | None = None, **window_and_constants) -> tf.Tensor:
+def ssim(
+    a,
+    b,
+    max_val: float | None = None,
+    window: int = 11,
+    sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+) -> tf.Tensor:
     """The SSIM index of image pairs, the mean over the image; 1 is identical, negative values possible.
 
     Z. Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP
-    2004.  Arguments as in `ms_ssim`; values equal `tf.image.ssim`'s.
+    2004.  Arguments, result and errors as in `ms_ssim`; values equal `tf.image.ssim`'s.
     """
-    options = dict(window=11, sigma=1.5, k1=0.01, k2=0.03)
-    unknown = set(window_and_constants) - set(options)
-    if unknown:
-        raise TypeError(f"ssim has no argument {sorted(unknown)[0]!r}")
-    options.update(window_and_constants)
-    a, b = image_pair(a, b)
-    _check_sides(a, 1, options["window"])
-    range_ = 1.0 if max_val is None else float(max_val)
-    luminance, contrast_structure = _similarity(
-        to_planes(a),
-        to_planes(b),
-        (options["k1"] * range_) ** 2,
-        (options["k2"] * range_) ** 2,
-        options["window"],
-        options["sigma"],
-    )
-    return tf.reduce_mean(luminance * contrast_structure, axis=[1, 2, 3])
+    check_options(1, window, sigma, k1, k2)
+    a, b = image_pair(a, b, max_val)
+    images = check_sides(a, window, f"SSIM needs images of at least its window, {window} pixels, a side")
+    a, mean_a = _centred(to_planes(images))
+    b, mean_b = _centred(to_planes(b))
+    index = _mean_ssim(a, b, mean_a, mean_b, _gaussian(window, sigma), k1**2, k2**2)
+    return tf.reduce_mean(per_image(index, images), axis=-1)
 
 
-def _check_sides(images: tf.Tensor, scales: int, window: int) -> None:
-    needed = smallest_side(scales, window)
-    sides = [axis_size(images, 1), axis_size(images, 2)]
-    message = (
-        f"MS-SSIM with {scales} scales needs images of at least "
-        f"({window} - 1) * 2^({scales} - 1) + 1 = {needed} pixels a side"
-    )
-    if all(isinstance(side, int) for side in sides):
-        if min(sides) < needed:
-            raise ValueError(f"{message}, not {sides[0]} x {sides[1]}; use fewer scales or larger images")
-    else:
-        tf.debugging.assert_greater_equal(tf.reduce_min(tf.stack(sides)), needed, message)
+def check_options(
+    scales: int = 1,
+    window: int = 11,
+    sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+    weights: Sequence[float] | None = None,
+) -> None:
+    """Sees that options of `ms_ssim` or `ssim` can work.
+
+    Raises:
+      ValueError: one cannot; the message names it, its value and what is allowed.
+    """
+    check_whole("scales", scales, 1, len(WEIGHTS) if weights is None else None)
+    check_whole("window", window, 1)
+    for name, value in (("sigma", sigma), ("k1", k1), ("k2", k2)):
+        check_number(name, value, above=0)
+    if weights is not None:
+        fits = len(weights) == scales
+        if not fits or not np.all(np.isfinite(weights)) or min(weights) < 0 or not sum(weights) > 0:
+            raise ValueError(
+                f"weights must be {scales} finite numbers (one for each of the scales), none negative and "
+                f"not all 0, not {list(weights)}"
+            )
+
+
+def _centred(planes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Planes less their means, and the means `[planes]`: bright, nearly constant images keep their digits."""
+    mean = tf.stop_gradient(tf.reduce_mean(planes, axis=[0, 1, 2]))
+    return planes - mean, mean
 
 
 def _gaussian(window: int, sigma: float) -> np.ndarray:
@@ -119,28 +144,72 @@ def _gaussian(window: int, sigma: float) -> np.ndarray:
     return taps / taps.sum()
 
 
-def _similarity(a, b, c1: float, c2: float, window: int, sigma: float):
-    """Luminance and contrast-structure maps of planes `[batch, channels, height, width]`."""
-    taps = _gaussian(window, sigma)
-    vertical, horizontal = operators(
-        lambda size, dtype: banded(size - window + 1, size, taps, 1, 0, dtype), a
-    )
-    # Four moments do for five: only the sum of the two variances enters.
-    moments = filter_axes(tf.stack([a, b, a * a + b * b, a * b]), vertical, horizontal)
-    mean_a, mean_b, square_sum, product = tf.unstack(moments)
-    mean_product, mean_squares = mean_a * mean_b, mean_a * mean_a + mean_b * mean_b
-    luminance = (2 * mean_product + c1) / (mean_squares + c1)
-    contrast_structure = (2 * (product - mean_product) + c2) / (square_sum - mean_squares + c2)
-    return luminance, contrast_structure
+def _blur(planes: tf.Tensor, taps: np.ndarray) -> tf.Tensor:
+    return filtered(filtered(planes, taps[:, None]), taps[None, :])
+
+
+def _moments(p: tf.Tensor, q: tf.Tensor, taps: np.ndarray) -> tuple[tf.Tensor, ...]:
+    """Local means of p and q, and their local variances."""
+    mean_p, mean_q = _blur(p, taps), _blur(q, taps)
+    variance_p = _blur(p * p, taps) - mean_p * mean_p
+    variance_q = _blur(q * q, taps) - mean_q * mean_q
+    return mean_p, mean_q, variance_p, variance_q
+
+
+def _mean_ssim(
+    a: tf.Tensor, b: tf.Tensor, mean_a: tf.Tensor, mean_b: tf.Tensor, taps: np.ndarray, c1: float, c2: float
+) -> tf.Tensor:
+    """The mean of luminance times contrast-structure of centred planes: `[planes]`."""
+    mean_p, mean_q, variance_p, variance_q = _moments(a + b, a - b, taps)
+    square_p, square_q = tf.square(mean_p + (mean_a + mean_b)), tf.square(mean_q + (mean_a - mean_b))
+    luminance = 1 - 2 * square_q / (square_p + square_q + 2 * c1)
+    contrast_structure = 1 - 2 * variance_q / (variance_p + variance_q + 2 * c2)
+    return tf.reduce_mean(luminance * contrast_structure, axis=[0, 1, 2])
+
+
+def _mean_contrast_structure(a: tf.Tensor, b: tf.Tensor, taps: np.ndarray, c2: float) -> tf.Tensor:
+    """The mean of contrast-structure: `[planes]`.
+
+    The gradient is written out, since that takes three blurs where automatic differentiation takes four and
+    twice the memory.
+    """
+
+    @tf.custom_gradient
+    def mean(a: tf.Tensor, b: tf.Tensor):
+        p, q = a + b, a - b
+        mean_p, mean_q, variance_p, variance_q = _moments(p, q, taps)
+        denominator = variance_p + variance_q + 2 * c2
+        ratio = variance_q / denominator
+        height, width = sizes(a)[1:3]
+
+        def back(planes: tf.Tensor) -> tf.Tensor:
+            narrow = spread(planes, taps[None, :], sizes(planes)[1], width)
+            return spread(narrow, taps[:, None], height, width)
+
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            _, rows, columns, _ = sizes(ratio)
+            slope = -4 * upstream / tf.cast(rows * columns, upstream.dtype) / denominator
+            of_sum = slope * ratio
+            spread_slope, spread_of_sum = back(slope), back(of_sum)
+
+            def toward(image: tf.Tensor, q: tf.Tensor, mean_q: tf.Tensor) -> tf.Tensor:
+                means = back(of_sum * (mean_p - mean_q) + slope * mean_q)
+                return means - 2 * image * spread_of_sum - q * spread_slope
+
+            # Exchanging a and b changes the sign of q alone.  A graph computes only what is asked for.
+            return toward(a, -q, -mean_q), toward(b, q, mean_q)
+
+        return 1 - 2 * tf.reduce_mean(ratio, axis=[0, 1, 2]), gradient
+
+    return mean(a, b)
 
 
 def _halve(planes: tf.Tensor) -> tf.Tensor:
     """2 x 2 average pooling of planes; an odd side is first lengthened by repeating its last pixel."""
-    sides = tf.shape(planes)[2:]
-    odd = tf.math.floormod(sides, 2)
-    planes = tf.pad(planes, [[0, 0], [0, 0], [0, odd[0]], [0, odd[1]]], mode="SYMMETRIC")
-    rows = planes[:, :, 0::2] + planes[:, :, 1::2]
-    return (rows[..., 0::2] + rows[..., 1::2]) / 4
+    height, width = sizes(planes)[1:3]
+    if not (isinstance(height, int) and isinstance(width, int)) or height % 2 or width % 2:
+        planes = tf.pad(planes, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]], mode="SYMMETRIC")
+    return tf.nn.avg_pool2d(planes, 2, 2, "VALID")
 
 
 def _product_of_powers(terms: tf.Tensor, exponents: np.ndarray) -> tf.Tensor:

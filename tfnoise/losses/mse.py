@@ -7,11 +7,12 @@ import tensorflow as tf
 from tfnoise.losses.inputs import image_pair
 
 
-def mse(a, b) -> tf.Tensor:
+def mse(a, b, max_val: float | None = None) -> tf.Tensor:
     """Mean squared error over height, width and channels; 0 is identical.
 
     Args:
-      a, b: images `[batch, height, width, channels]`, any float type.
+      a, b: images `[batch, height, width, channels]`, any float type; integers with `max_val`.
+      max_val: what the images are divided by first; None: 1.0.
 
     Returns:
       `[batch]`, float32 (float64 for float64 images).
@@ -19,5 +20,5 @@ def mse(a, b) -> tf.Tensor:
     Raises:
       ValueError: shapes or types do not fit (see `inputs.image_pair`).
     """
-    a, b = image_pair(a, b)
+    a, b = image_pair(a, b, max_val)
     return tf.reduce_mean(tf.math.squared_difference(a, b), axis=[1, 2, 3])

@@ -1,104 +1,143 @@
 """The normalised Laplacian pyramid distance.
 
 V. Laparra, J. Balle, A. Berardino, E. P. Simoncelli, "Perceptual image quality assessment using a
-normalized Laplacian pyramid", Electronic Imaging 2016.
+normalized Laplacian pyramid", Electronic Imaging 2016; V. Laparra, A. Berardino, J. Balle, E. P. Simoncelli,
+"Perceptually optimized image rendering", JOSA A 34, 2017.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
-from tfnoise.losses.inputs import image_pair
-from tfnoise.losses.linear_operators import banded, bilinear, filter_axes, operators, to_planes
+from tfnoise.losses.inputs import check_number, check_sides, image_pair
+from tfnoise.losses.laplacian_pyramid import laplacian_bands
+from tfnoise.losses.nlpd_parameters import NLPDParameters, check_family, published_parameters
+from tfnoise.losses.planes import filtered, per_image, sizes, to_planes
 
-LOW_PASS = (0.05, 0.25, 0.4, 0.25, 0.05)
-"""One axis of the 5 x 5 low-pass filter of the pyramid."""
-
-SIGMA = (0.0248, 0.0185, 0.0179, 0.0191, 0.0220, 0.2782)
-"""The constant of the divisive normalisation of each scale, finest first; the last is the residual's."""
-
-NEIGHBOURS = (
-    (0.1011, 0.1493, 0.1460, 0.1015),
-    (0.0757, 0.1986, 0.1846, 0.0837),
-    (0.0477, 0.2138, 0.2243, 0.0467),
-    (0.0, 0.2503, 0.2616, 0.0),
-    (0.0, 0.2598, 0.2552, 0.0),
-    (0.0, 0.2215, 0.0717, 0.0),
-)
-"""Weights (top, left, right, bottom) of the neighbours' magnitudes in the normalisation, scale by scale."""
+_EXPONENT_2017 = 0.6
 
 
-def nlpd(a, b, family: str = "2016", epsilon: float = 1e-10) -> tf.Tensor:
+def nlpd(
+    a,
+    b,
+    family: str | None = None,
+    scales: int | None = None,
+    epsilon: float = 1e-10,
+    parameters: NLPDParameters | None = None,
+    max_val: float | None = None,
+    luminance: bool = False,
+) -> tf.Tensor:
     """The normalised Laplacian pyramid distance of image pairs; 0 is identical (but for epsilon).
 
-    Six scales: five band-pass ones and the low-pass residual, each divided by a weighted sum of its
-    neighbours' magnitudes and a constant; the distance is the mean over scales of the root mean square
-    of the bands' differences, per image, over height, width and channels.
+    Each band of the pyramid is divided by a constant and a weighted sum of its neighbours' magnitudes.  Of
+    the difference of two images' bands the root mean square is taken, per image, over height, width and
+    channels.  The distance is the mean of these over the scales (family "2016"), or
+    `(mean rms^0.6)^(1/0.6)` ("2017").
 
     Args:
-      a, b: images `[batch, height, width, channels]`, any float type, in [0, 1].
-      family: which published parameters; "2016".
+      a, b: images `[batch, height, width, channels]`, any float type; integers with `max_val`.
+      family: "2016" or "2017"; None: the parameters' own, or "2016".
+      scales: how many, the low-pass residual among them; None: the parameters' own number, or 6.
       epsilon: added to the mean square under each root, whose gradient has no bound at 0 otherwise.
+      parameters: fitted ones, as from `fit_nlpd`; None: the family's published ones.
+      max_val: what the images are divided by first; None: 1.0.
+      luminance: with family "2017", whether images in [0, 1] are taken for sRGB on a display of 5 to 180
+        cd/m^2 first.  For photographs; not for spectrograms.
 
     Returns:
       `[batch]`, float32 (float64 for float64 images).
 
     Raises:
-      ValueError: an unknown family, or shapes or types do not fit.
+      ValueError: an option, shape or type does not fit, or the images are too small for family "2017".
+      tf.errors.InvalidArgumentError: in a graph, dynamic shapes that do not fit.
     """
-    if family != "2016":
-        raise ValueError(f"unknown NLPD family {family!r}; known: '2016'")
-    a, b = image_pair(a, b)
-    distances = [
-        tf.sqrt(tf.reduce_mean(tf.math.squared_difference(band_a, band_b), axis=[1, 2, 3]) + epsilon)
-        for band_a, band_b in zip(normalised_bands(a), normalised_bands(b))
-    ]
-    return tf.add_n(distances) / len(distances)
-
-
-def normalised_bands(images: tf.Tensor) -> list[tf.Tensor]:
-    """The divisively normalised pyramid of `[batch, height, width, channels]`.
-
-    Returns:
-      One `[batch, channels, height_k, width_k]` a scale, finest first, where a side halves (rounding up)
-      from scale to scale.
-    """
-    bands = laplacian_bands(to_planes(images), len(SIGMA))
-    return [
-        band / (sigma + _neighbourhood(tf.abs(band), weights))
-        for band, sigma, weights in zip(bands, SIGMA, NEIGHBOURS)
-    ]
-
-
-def laplacian_bands(planes: tf.Tensor, scales: int) -> list[tf.Tensor]:
-    """The Laplacian pyramid of `[batch, channels, height, width]`: `scales - 1` bands and the residual.
-
-    Down: two zeros of padding, the low-pass filter, stride 2.  Up: bilinear as in TensorFlow 1 to the
-    band's size, then the same filter with zero padding.
-    """
-    bands = []
-    for _ in range(scales - 1):
-        low = filter_axes(planes, *operators(_down, planes))
-        bands.append(planes - filter_axes(low, *operators(_up, planes)))
-        planes = low
-    return bands + [planes]
-
-
-def _down(size, dtype: tf.DType) -> tf.Tensor:
-    return banded((size + 1) // 2, size, LOW_PASS, 2, -2, dtype)
-
-
-def _up(size, dtype: tf.DType) -> tf.Tensor:
-    return tf.linalg.matmul(
-        banded(size, size, LOW_PASS, 1, -2, dtype), bilinear(size, (size + 1) // 2, dtype)
+    parameters = resolved_parameters(family, scales, epsilon, parameters, luminance)
+    a, b = image_pair(a, b, max_val)
+    least = parameters.smallest_side
+    rule = (
+        f"NLPD of family {parameters.family} with {parameters.scales} scales needs images of at least "
+        f"4 * 2^({parameters.scales} - 2) + 1 = {least} pixels a side"
     )
+    images = check_sides(a, least, rule)
+    squares = [
+        tf.reduce_mean(per_image(square, images), axis=-1)
+        for square in _band_squares(to_planes(images), to_planes(b), parameters, luminance)
+    ]
+    squares = tf.stack(squares) + epsilon
+    if parameters.family == "2016":
+        return tf.reduce_mean(tf.sqrt(squares), axis=0)
+    return tf.reduce_mean(squares ** (_EXPONENT_2017 / 2), axis=0) ** (1 / _EXPONENT_2017)
 
 
-def _neighbourhood(magnitudes: tf.Tensor, weights: tuple[float, ...]) -> tf.Tensor:
-    """top * above + left * before + right * after + bottom * below of each pixel, zero-padded."""
-    top, left, right, bottom = weights
-    padded = tf.pad(magnitudes, [[0, 0], [0, 0], [1, 1], [1, 1]])
-    around = left * padded[:, :, 1:-1, :-2] + right * padded[:, :, 1:-1, 2:]
-    if top or bottom:
-        around += top * padded[:, :, :-2, 1:-1] + bottom * padded[:, :, 2:, 1:-1]
-    return around
+def resolved_parameters(
+    family: str | None = None,
+    scales: int | None = None,
+    epsilon: float = 1e-10,
+    parameters: NLPDParameters | None = None,
+    luminance: bool = False,
+) -> NLPDParameters:
+    """The parameters that `nlpd` uses with these options.
+
+    Raises:
+      ValueError: an option cannot work, or contradicts the parameters.
+    """
+    check_number("epsilon", epsilon, at_least=0)
+    if parameters is None:
+        parameters = published_parameters(family or "2016", 6 if scales is None else scales)
+    if family is not None:
+        check_family(family)
+    for name, value in (("family", family), ("scales", scales)):
+        fitted = getattr(parameters, name)
+        if value not in (None, fitted):
+            raise ValueError(f"{name} must be that of the parameters, {fitted!r}, or None, not {value!r}")
+    if luminance and parameters.family != "2017":
+        raise ValueError("luminance must be False with family '2016', which was made for images in [0, 1]")
+    return parameters
+
+
+def _band_squares(a: tf.Tensor, b: tf.Tensor, parameters: NLPDParameters, luminance: bool) -> list[tf.Tensor]:
+    """The mean squared differences of the normalised bands of planes: `[planes]` a scale."""
+    if luminance:
+        a, b = _display_response(a), _display_response(b)
+    pyramids = (laplacian_bands(planes, parameters.scales, parameters.family) for planes in (a, b))
+    return [
+        _mean_square(band_a, band_b, sigma, np.asarray(weights))
+        for band_a, band_b, sigma, weights in zip(*pyramids, parameters.sigma, parameters.weights)
+    ]
+
+
+def _display_response(planes: tf.Tensor) -> tf.Tensor:
+    """sRGB in [0, 1] to the response to its luminance (Laparra et al. 2017, section 2)."""
+    luminance = tf.maximum(planes, 0.0) ** 2.4 * 175.0 + 5.0
+    return luminance ** (1 / 2.6)
+
+
+def _mean_square(band_a: tf.Tensor, band_b: tf.Tensor, sigma: float, weights: np.ndarray) -> tf.Tensor:
+    """The mean squared difference of `band / (sigma + weights * |band|)`, zero-padded: `[planes]`.
+
+    The gradient is written out, since that is faster and holds less than automatic differentiation.
+    """
+
+    @tf.custom_gradient
+    def mean_square(band_a: tf.Tensor, band_b: tf.Tensor):
+        pool_a = sigma + filtered(tf.abs(band_a), weights, padding="SAME")
+        pool_b = sigma + filtered(tf.abs(band_b), weights, padding="SAME")
+        normalised_a, normalised_b = band_a / pool_a, band_b / pool_b
+        difference = normalised_b - normalised_a
+
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            _, height, width, _ = sizes(difference)
+            outer = difference * (2 * upstream / tf.cast(height * width, upstream.dtype))
+
+            def toward(band: tf.Tensor, pool: tf.Tensor, normalised: tf.Tensor) -> tf.Tensor:
+                slope = outer / pool
+                around = filtered(slope * normalised, weights[::-1, ::-1], padding="SAME")
+                return slope - tf.sign(band) * around
+
+            # A graph computes only what is asked for.
+            return -toward(band_a, pool_a, normalised_a), toward(band_b, pool_b, normalised_b)
+
+        return tf.reduce_mean(tf.square(difference), axis=[0, 1, 2]), gradient
+
+    return mean_square(band_a, band_b)

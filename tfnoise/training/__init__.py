@@ -1,6 +1,6 @@
 """Training on noise: the run, its settings, its curves."""
 
-from tfnoise.training.run import TrainingDiverged, TrainingRun, run_record
+from tfnoise.training.run import TrainingDiverged, TrainingRun, compiled_model, run_record
 from tfnoise.training.settings import TrainingSettings, check_same_settings, write_json, write_settings
 from tfnoise.training.summaries import Summaries
 
@@ -10,6 +10,7 @@ __all__ = [
     "TrainingRun",
     "TrainingSettings",
     "check_same_settings",
+    "compiled_model",
     "run_record",
     "write_json",
     "write_settings",

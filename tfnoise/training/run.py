@@ -45,7 +45,7 @@ class TrainingRun:
 
     def __init__(self, settings: TrainingSettings, run_dir: Path):
         self.settings, self.run_dir = settings, run_dir
-        self.model, self._optimizer = _compiled_model(settings)
+        self.model, self._optimizer = compiled_model(settings)
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         checkpoint = tf.train.Checkpoint(model=self.model, optimizer=self._optimizer, step=self._step)
         self._manager = tf.train.CheckpointManager(
@@ -121,7 +121,8 @@ class TrainingRun:
         self._manager.save(checkpoint_number=self.step)
 
 
-def _compiled_model(settings: TrainingSettings) -> tuple[Autoencoder, tf.keras.optimizers.Optimizer]:
+def compiled_model(settings: TrainingSettings) -> tuple[Autoencoder, tf.keras.optimizers.Optimizer]:
+    """The untrained model of these settings and its optimizer; sets Keras' global seed and precision."""
     tf.keras.utils.set_random_seed(settings.seed)
     policy = "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
     tf.keras.mixed_precision.set_global_policy(policy)
@@ -136,7 +137,8 @@ def _compiled_model(settings: TrainingSettings) -> tuple[Autoencoder, tf.keras.o
         seed=settings.seed,
     )
     optimizer = tf.keras.optimizers.Adam(settings.learning_rate)
-    model.compile(optimizer=optimizer, loss=loss_by_name(settings.loss, settings.ms_ssim_scales))
+    loss = loss_by_name(settings.loss, settings.ms_ssim_scales, settings.nlpd_parameters)
+    model.compile(optimizer=optimizer, loss=loss)
     model(tf.zeros([1, settings.patch_size, settings.patch_size, 1]))
     optimizer.build(model.trainable_variables)
     return model, optimizer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import Any
 
 from tfnoise.audio import FrontEnd
 from tfnoise.errors import InputError, UsageError
+from tfnoise.files import replacing
 from tfnoise.layers import TOTAL_STRIDE, latent_channels_for
-from tfnoise.losses import NAMES, smallest_side
+from tfnoise.losses import NLPDParameters, canonical_name, loss_terms, smallest_side
 
 FLAGS_FILE = "flags.json"
 
@@ -34,6 +34,7 @@ class TrainingSettings:
     levels: int = 2
     quantizer_s: float = 1.0
     ms_ssim_scales: int = 3
+    nlpd_parameters: NLPDParameters | None = None
     filters: int = 128
     kernel_size: int = 3
     patch_size: int = 64
@@ -53,8 +54,13 @@ class TrainingSettings:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise UsageError(f"--{name} must be a positive number, not {value}")
-        if self.loss not in NAMES:
-            raise UsageError(f"--loss={self.loss}: unknown; known: {', '.join(NAMES)}")
+        try:
+            terms = loss_terms(self.loss)
+        except ValueError as error:
+            raise UsageError(f"--loss={self.loss}: {error}") from None
+        object.__setattr__(self, "loss", canonical_name(self.loss))
+        if self.nlpd_parameters is not None and "nlpd" not in terms:
+            raise UsageError(f"--nlpd_parameters is for NLPD, which is no part of --loss={self.loss}")
         if self.seed < 0:
             raise UsageError(f"--seed must be 0 or more, not {self.seed}")
         if not 1 <= self.ms_ssim_scales <= 5:
@@ -62,11 +68,17 @@ class TrainingSettings:
         if self.patch_size % TOTAL_STRIDE:
             raise UsageError(f"--patch_size must be a multiple of {TOTAL_STRIDE}, not {self.patch_size}")
         needed = smallest_side(self.ms_ssim_scales)
-        if self.loss == "ms_ssim" and self.patch_size < needed:
+        if "ms_ssim" in terms and self.patch_size < needed:
             raise UsageError(
                 f"--patch_size={self.patch_size} is too small for MS-SSIM with {self.ms_ssim_scales} scales, "
                 f"which needs {needed} pixels; use --ms_ssim_scales=1 to {_scales_that_fit(self.patch_size)} "
                 f"or a larger patch"
+            )
+        fitted = self.nlpd_parameters
+        if fitted is not None and self.patch_size < fitted.smallest_side:
+            raise UsageError(
+                f"--patch_size={self.patch_size} is too small for these --nlpd_parameters (family "
+                f"{fitted.family}, {fitted.scales} scales), which need {fitted.smallest_side} pixels"
             )
         if self.front_end.mels % TOTAL_STRIDE:
             raise UsageError(f"--mels must be a multiple of {TOTAL_STRIDE}, not {self.front_end.mels}")
@@ -83,9 +95,14 @@ class TrainingSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values, by the names of the flags; the front end's flags among them."""
-        values = dataclasses.asdict(self)
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         front_end = values.pop("front_end")
-        return {**values, **front_end}
+        fitted = self.nlpd_parameters
+        return {
+            **values,
+            "nlpd_parameters": None if fitted is None else fitted.to_dict(),
+            **front_end.to_dict(),
+        }
 
     def name(self) -> str:
         """A safe folder name made from the loss."""
@@ -99,9 +116,8 @@ def write_settings(settings: TrainingSettings, run_dir: Path) -> None:
 
 def write_json(values: dict[str, Any], path: Path) -> None:
     """Writes a JSON file under a temporary name, then renames it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
 
 
 def check_same_settings(settings: TrainingSettings, run_dir: Path) -> None:

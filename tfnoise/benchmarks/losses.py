@@ -1,0 +1,161 @@
+"""The losses' speed and memory, against TensorFlow's MS-SSIM and a straightforward NLPD, and in training.
+
+Times are of both in turns in one process; memory is of each in a fresh process, which `python -m
+tfnoise.benchmarks.losses CASE DIRECTION` is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import tfnoise
+from tfnoise.benchmarks.measuring import compare, growth_bytes
+from tfnoise.benchmarks.straightforward_nlpd import straightforward_nlpd
+from tfnoise.losses import ms_ssim, nlpd, published_parameters
+
+SHAPE = (16, 256, 256, 1)
+"""Batch, height, width and channels of the images that the losses are compared on."""
+
+FORWARD, BOTH = "forward", "forward and backward"
+DIRECTIONS = (FORWARD, BOTH)
+
+Index = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+INDICES: dict[str, tuple[Index, Index]] = {
+    "ms_ssim": (ms_ssim, lambda a, b: tf.image.ssim_multiscale(a, b, 1.0)),
+    "nlpd": (nlpd, lambda a, b: straightforward_nlpd(a, b, published_parameters())),
+}
+"""By loss: ours, and what it is compared with."""
+
+BASELINES = {"ms_ssim": "tf.image.ssim_multiscale", "nlpd": "straightforward NLPD"}
+"""What the second of each pair is called."""
+
+
+def compare_losses(rounds: int, on_round: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
+    """Each loss against its baseline, forward alone and with the gradient: a row a loss and direction.
+
+    Args:
+      rounds: timings of each, in turns.
+      on_round: called after each round, to show progress.
+
+    Returns:
+      Rows with `loss`, `baseline`, `direction`, `speedup` (the median over rounds of the ratio of the two
+      times), `speedup_range`, `seconds`, `baseline_seconds`, `rounds`, and `peak_bytes`,
+      `baseline_peak_bytes` (None where the system does not tell).
+    """
+    a, b = _images(SHAPE)
+    rows = []
+    for loss, (ours, theirs) in INDICES.items():
+        for direction in DIRECTIONS:
+            found = compare(_run(ours, direction, a, b), _run(theirs, direction, a, b), rounds, on_round)
+            rows.append(
+                {
+                    "loss": loss,
+                    "baseline": BASELINES[loss],
+                    "direction": direction,
+                    "speedup": found.speedup,
+                    "speedup_range": found.speedup_range,
+                    "seconds": found.seconds,
+                    "baseline_seconds": found.baseline_seconds,
+                    "rounds": rounds,
+                    "peak_bytes": _peak_of(loss, 0, direction),
+                    "baseline_peak_bytes": _peak_of(loss, 1, direction),
+                }
+            )
+            on_round()
+    return rows
+
+
+def training_share(rounds: int, on_round: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
+    """The share of a training step at the default settings that each loss and its gradient take.
+
+    Returns:
+      Rows with `loss`, `share` (the median over rounds of the loss's time divided by the step's),
+      `share_range`, `loss_seconds`, `step_seconds`, `rounds`.
+    """
+    from tfnoise.losses import loss_by_name
+    from tfnoise.training import TrainingSettings, compiled_model
+
+    rows = []
+    for name in INDICES:
+        settings = TrainingSettings(loss=name)
+        model, _ = compiled_model(settings)
+        side = settings.patch_size
+        a, b = _images((settings.batch_size, side, side, 1))
+        loss = loss_by_name(name, settings.ms_ssim_scales)
+        step = tf.function(lambda images, model=model: model.train_step(images)["distortion"])
+        found = compare(_run(loss.call, BOTH, a, b), lambda step=step, a=a: step(a).numpy(), rounds, on_round)
+        low, high = found.speedup_range
+        rows.append(
+            {
+                "loss": name,
+                "share": 1 / found.speedup,
+                "share_range": (1 / high, 1 / low),
+                "loss_seconds": found.seconds,
+                "step_seconds": found.baseline_seconds,
+                "rounds": rounds,
+            }
+        )
+    return rows
+
+
+def _images(shape: tuple[int, ...]) -> tuple[tf.Tensor, tf.Tensor]:
+    random = np.random.default_rng(0)
+    a = random.uniform(size=shape)
+    b = 0.5 * a + 0.5 * random.uniform(size=shape)
+    return tf.constant(a, tf.float32), tf.constant(b, tf.float32)
+
+
+def _run(index: Index, direction: str, a: tf.Tensor, b: tf.Tensor) -> Callable[[], object]:
+    """One evaluation of the mean index, and of its gradient towards `b` if asked for, to the end."""
+
+    @tf.function
+    def forward(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(index(a, b))
+
+    @tf.function
+    def both(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(b)
+            value = tf.reduce_mean(index(a, b))
+        return value, tape.gradient(value, b)
+
+    function = forward if direction == FORWARD else both
+    function.get_concrete_function(a, b)
+    return lambda: [result.numpy() for result in tf.nest.flatten(function(a, b))]
+
+
+def _peak_of(loss: str, which: int, direction: str) -> int | None:
+    """What one of a pair needs above what its fresh process holds before."""
+    command = [sys.executable, "-m", "tfnoise.benchmarks.losses", loss, str(which), direction]
+    repository = str(Path(tfnoise.__file__).resolve().parents[1])
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": repository}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RuntimeError(f"measuring the memory of {loss} failed: {last}")
+    return json.loads(done.stdout)
+
+
+def _print_peak(loss: str, which: str, direction: str) -> None:
+    a, b = _images(SHAPE)
+    run = _run(INDICES[loss][int(which)], direction, a, b)
+
+    def three_times() -> None:
+        for _ in range(3):
+            run()
+
+    print(json.dumps(growth_bytes(three_times)))
+
+
+if __name__ == "__main__":
+    _print_peak(*sys.argv[1:])

@@ -1,0 +1,89 @@
+"""Times of functions that take turns, so that a machine whose speed drifts favours none, and memory."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+_STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How long two functions took in turns.
+
+    Attributes:
+      seconds: median time of the one looked at.
+      baseline_seconds: median time of the one that it is compared with.
+      speedup: median over rounds of the baseline's time divided by the other's, in the same round.
+      speedup_range: the smallest and the largest of these.
+      rounds: how many.
+    """
+
+    seconds: float
+    baseline_seconds: float
+    speedup: float
+    speedup_range: tuple[float, float]
+    rounds: int
+
+
+def compare(
+    function: Callable[[], object],
+    baseline: Callable[[], object],
+    rounds: int,
+    on_round: Callable[[], object] = lambda: None,
+) -> Comparison:
+    """Times two functions in turns, after each was called twice to warm up.
+
+    Args:
+      function, baseline: return when their work is done.
+      rounds: how many times each is timed, 1 or more.
+      on_round: called after each round, outside of what is timed.
+    """
+    for _ in range(2):
+        baseline()
+        function()
+    pairs = []
+    for _ in range(rounds):
+        pairs.append((_seconds(baseline), _seconds(function)))
+        on_round()
+    ratios = [slow / fast for slow, fast in pairs]
+    return Comparison(
+        seconds=statistics.median(fast for _, fast in pairs),
+        baseline_seconds=statistics.median(slow for slow, _ in pairs),
+        speedup=statistics.median(ratios),
+        speedup_range=(min(ratios), max(ratios)),
+        rounds=rounds,
+    )
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def growth_bytes(function: Callable[[], object]) -> int | None:
+    """By how much this process's resident memory grows at most while the function runs, by Linux's count.
+
+    It tells a function's need only in a fresh process: TensorFlow keeps what it once allocated.
+
+    Returns:
+      Bytes, or None where the system does not tell.
+    """
+    before = _status_bytes("VmRSS")
+    function()
+    after = _status_bytes("VmHWM")
+    return None if before is None or after is None else max(0, after - before)
+
+
+def _status_bytes(field: str) -> int | None:
+    with contextlib.suppress(OSError):
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+    return None
