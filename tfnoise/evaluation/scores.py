@@ -251,8 +251,8 @@ def _score(
     original, reconstruction = tf.constant(clip.image[None]), tf.constant(coded["reconstruction"][None])
     if nlpd_parameters is not None and min(clip.image.shape[:2]) < nlpd_parameters.smallest_side:
         raise InputError(
-            f"{clip.path}: its image is smaller than the {nlpd_parameters.smallest_side} pixels a side that the "
-            f"NLPD parameters need; leave the clip out or fit parameters of family 2016"
+            f"{clip.path}: its image is smaller than the {nlpd_parameters.smallest_side} pixels a side that "
+            f"the NLPD parameters need; leave the clip out or fit parameters of family 2016"
         )
     error, distance = (float(value) for value in _distances(original, reconstruction, nlpd_parameters))
     if not np.isfinite(error):

@@ -51,8 +51,12 @@ def smallest_side(scales: int, family: str) -> int:
 def _split_2016(planes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Two zeros beyond the borders; enlarged by bilinear interpolation as in TensorFlow 1, then filtered."""
     height, width = sizes(planes)[1:3]
-    low = filtered(tf.pad(planes, [[0, 0], [2, 2], [2, 2], [0, 0]]), _TAPS, stride=2)
-    return planes - filtered(_enlarged(low, height, width), _TAPS, padding="SAME"), low
+    if isinstance(height, int) and isinstance(width, int):
+        # "SAME" puts two zeros before an odd side, and before an even one if the filter has six taps.
+        low = filtered(planes, np.pad(_TAPS, ((0, 1 - height % 2), (0, 1 - width % 2))), 2, "SAME")
+    else:
+        low = filtered(tf.pad(planes, [[0, 0], [2, 2], [2, 2], [0, 0]]), _TAPS, stride=2)
+    return planes + filtered(_enlarged(low, height, width), -_TAPS, padding="SAME"), low
 
 
 def _split_2017(planes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

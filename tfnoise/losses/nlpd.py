@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfnoise.losses.inputs import check_number, check_sides, image_pair
 from tfnoise.losses.laplacian_pyramid import laplacian_bands
 from tfnoise.losses.nlpd_parameters import NLPDParameters, check_family, published_parameters
-from tfnoise.losses.planes import filtered, per_image, sizes, to_planes
+from tfnoise.losses.planes import filtered, per_image, to_planes
 
 _EXPONENT_2017 = 0.6
 
@@ -98,13 +98,20 @@ def resolved_parameters(
 
 def _band_squares(a: tf.Tensor, b: tf.Tensor, parameters: NLPDParameters, luminance: bool) -> list[tf.Tensor]:
     """The mean squared differences of the normalised bands of planes: `[planes]` a scale."""
-    if luminance:
-        a, b = _display_response(a), _display_response(b)
-    pyramids = (laplacian_bands(planes, parameters.scales, parameters.family) for planes in (a, b))
+    bands_a = _normalised_bands(a, parameters, luminance)
+    # One image after the other: each operation uses all threads, and less memory is held at once.
+    with tf.control_dependencies(bands_a):
+        bands_b = _normalised_bands(tf.identity(b), parameters, luminance)
     return [
-        _mean_square(band_a, band_b, sigma, np.asarray(weights))
-        for band_a, band_b, sigma, weights in zip(*pyramids, parameters.sigma, parameters.weights)
+        tf.reduce_mean(tf.square(band_b - band_a), axis=[0, 1, 2]) for band_a, band_b in zip(bands_a, bands_b)
     ]
+
+
+def _normalised_bands(planes: tf.Tensor, parameters: NLPDParameters, luminance: bool) -> list[tf.Tensor]:
+    if luminance:
+        planes = _display_response(planes)
+    bands = laplacian_bands(planes, parameters.scales, parameters.family)
+    return [_normalised(*of_scale) for of_scale in zip(bands, parameters.sigma, parameters.weights)]
 
 
 def _display_response(planes: tf.Tensor) -> tf.Tensor:
@@ -113,31 +120,22 @@ def _display_response(planes: tf.Tensor) -> tf.Tensor:
     return luminance ** (1 / 2.6)
 
 
-def _mean_square(band_a: tf.Tensor, band_b: tf.Tensor, sigma: float, weights: np.ndarray) -> tf.Tensor:
-    """The mean squared difference of `band / (sigma + weights * |band|)`, zero-padded: `[planes]`.
+def _normalised(band: tf.Tensor, sigma: float, weights: tuple[tuple[float, ...], ...]) -> tf.Tensor:
+    """`band / (sigma + weights * |band|)`, zero-padded.
 
     The gradient is written out, since that is faster and holds less than automatic differentiation.
     """
+    taps = np.asarray(weights)
 
     @tf.custom_gradient
-    def mean_square(band_a: tf.Tensor, band_b: tf.Tensor):
-        pool_a = sigma + filtered(tf.abs(band_a), weights, padding="SAME")
-        pool_b = sigma + filtered(tf.abs(band_b), weights, padding="SAME")
-        normalised_a, normalised_b = band_a / pool_a, band_b / pool_b
-        difference = normalised_b - normalised_a
+    def normalised(band: tf.Tensor):
+        pool = sigma + filtered(tf.abs(band), taps, padding="SAME")
+        quotient = band / pool
 
-        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            _, height, width, _ = sizes(difference)
-            outer = difference * (2 * upstream / tf.cast(height * width, upstream.dtype))
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            slope = upstream / pool
+            return slope - tf.sign(band) * filtered(slope * quotient, taps[::-1, ::-1], padding="SAME")
 
-            def toward(band: tf.Tensor, pool: tf.Tensor, normalised: tf.Tensor) -> tf.Tensor:
-                slope = outer / pool
-                around = filtered(slope * normalised, weights[::-1, ::-1], padding="SAME")
-                return slope - tf.sign(band) * around
+        return quotient, gradient
 
-            # A graph computes only what is asked for.
-            return -toward(band_a, pool_a, normalised_a), toward(band_b, pool_b, normalised_b)
-
-        return tf.reduce_mean(tf.square(difference), axis=[0, 1, 2]), gradient
-
-    return mean_square(band_a, band_b)
+    return normalised(band)
