@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnoise.losses import MSE, MSSSIM, NAMES, NLPD, SSIM, loss_by_name, ms_ssim, mse, nlpd
+import tfnoise
+from tfnoise.losses import (
+    MSE,
+    MSSSIM,
+    NAMES,
+    NLPD,
+    SSIM,
+    MSSSIMMetric,
+    NLPDMetric,
+    SSIMMetric,
+    WeightedSum,
+    canonical_name,
+    fit_nlpd,
+    loss_by_name,
+    loss_terms,
+    ms_ssim,
+    mse,
+    nlpd,
+    published_parameters,
+    ssim,
+)
 
 CASES = {
     "mse": (MSE(), mse),
     "ms_ssim": (MSSSIM(scales=3), lambda a, b: 1 - ms_ssim(a, b, scales=3)),
     "nlpd": (NLPD(), nlpd),
+    "ssim": (SSIM(), lambda a, b: 1 - ssim(a, b)),
 }
 
 
@@ -125,6 +149,110 @@ def test_names_give_their_classes():
         "ssim": SSIM,
     }
     assert loss_by_name("ms_ssim", ms_ssim_scales=4).scales == 4
+
+
+def test_a_weighted_sum_by_name_is_the_sum():
+    a, b = image_pair()
+    loss = loss_by_name("0.25*ms_ssim + nlpd+1e-1 * mse")
+    expected = 0.25 * (1 - ms_ssim(a, b, scales=3)) + nlpd(a, b) + 0.1 * mse(a, b)
+    assert float(loss(a, b)) == pytest.approx(float(np.mean(expected)), rel=1e-6)
+    copy = tf.keras.losses.deserialize(tf.keras.losses.serialize(loss))
+    assert copy.get_config() == loss.get_config() and float(copy(a, b)) == float(loss(a, b))
+    assert float(loss_by_name("2*mse")(a, b)) == pytest.approx(2 * float(loss_by_name("mse")(a, b)))
+
+
+@pytest.mark.parametrize(
+    "text, canonical",
+    [
+        ("nlpd", "nlpd"),
+        (" nlpd ", "nlpd"),
+        ("1*nlpd", "nlpd"),
+        ("0.5*ms_ssim + .5*nlpd", "0.5*ms_ssim+0.5*nlpd"),
+        ("mse+mse", "2.0*mse"),
+        ("1e+1*mse+ssim", "10.0*mse+ssim"),
+    ],
+)
+def test_one_way_to_write_a_loss(text, canonical):
+    assert canonical_name(text) == canonical == canonical_name(canonical)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "+", "nlpd+", "+nlpd", "0.5*", "nlpd*0.5", "nlpd nlpd", "-1*nlpd", "0*nlpd", "1e999*nlpd", "a;b"],
+)
+def test_what_is_no_sum_of_losses_is_refused_in_a_line(text):
+    with pytest.raises(ValueError) as caught:
+        loss_terms(text)
+    assert "nlpd" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["MSE", "SSIM", "MSSSIM", "NLPD"])
+def test_keras_finds_the_classes_by_their_names(name):
+    assert type(tf.keras.losses.get(f"tfnoise>{name}")) is getattr(tfnoise.losses, name)
+
+
+@pytest.mark.parametrize(
+    "metric, function",
+    [
+        (MSSSIMMetric(scales=3), lambda a, b: ms_ssim(a, b, scales=3)),
+        (SSIMMetric(window=7), lambda a, b: ssim(a, b, window=7)),
+        (
+            NLPDMetric(parameters=published_parameters("2017", 3)),
+            lambda a, b: nlpd(a, b, family="2017", scales=3),
+        ),
+    ],
+)
+def test_metrics_are_means_over_all_images_with_weights(metric, function):
+    a, b = image_pair()
+    metric = type(metric).from_config(metric.get_config())
+    metric.update_state(a[:1], b[:1])
+    metric.update_state(a[1:], b[1:])
+    assert float(metric.result()) == pytest.approx(float(np.mean(function(a, b))), rel=1e-5)
+    metric.reset_state()
+    metric.update_state(a, b, [1, 0, 0, 3])
+    expected = np.average(function(a, b), weights=[1, 0, 0, 3])
+    assert float(metric.result()) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_model_with_losses_and_metrics_is_saved_and_loaded(tmp_path):
+    model = small_model()
+    fitted = fit_nlpd(image_pair()[0], scales=3)
+    loss = WeightedSum([NLPD(parameters=fitted), MSSSIM(scales=2, weights=[1, 2])], [0.5, 2])
+    model.compile("adam", loss, metrics=[MSSSIMMetric(scales=2), NLPDMetric(parameters=fitted), SSIMMetric()])
+    images, _ = image_pair()
+    model.fit(images, images, verbose=0)
+    before = model.evaluate(images, images, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = tf.keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.evaluate(images, images, verbose=0), before, rtol=1e-5)
+    assert len(before) == 4 and loaded.loss.losses[0].parameters == fitted
+
+
+_REPLICAS = """
+import numpy as np, tensorflow as tf
+from tfnoise.losses import MSSSIM, NLPDMetric
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+images = np.random.RandomState(0).uniform(size=(6, 48, 48, 1)).astype("float32")
+weights = []
+for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
+    with strategy.scope():
+        tf.keras.utils.set_random_seed(0)
+        model = tf.keras.Sequential([tf.keras.layers.Conv2D(1, 5, padding="same", input_shape=[48, 48, 1])])
+        model.compile(tf.keras.optimizers.SGD(0.1), MSSSIM(scales=3), metrics=[NLPDMetric()])
+        history = model.fit(images, images, batch_size=4, epochs=2, shuffle=False, verbose=0).history
+        weights.append(np.concatenate([value.ravel() for value in model.get_weights()]))
+        print(history, strategy.num_replicas_in_sync)
+        assert np.isfinite(history["loss"]).all() and np.isfinite(history["nlpd"]).all()
+np.testing.assert_allclose(*weights, atol=1e-6)
+"""
+
+
+def test_two_replicas_train_as_one_process_does():
+    done = subprocess.run([sys.executable, "-c", _REPLICAS], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "} 2" in done.stdout
 
 
 def test_an_unknown_name_lists_the_known_ones():

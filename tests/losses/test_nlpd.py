@@ -168,3 +168,47 @@ def test_interpolation_equals_the_resize_of_tensorflow_1(height, width):
     rows, columns = (interpolation(size, (size + 1) // 2, tf.float64) for size in (height, width))
     result = rows.numpy() @ small[0, ..., 0].astype(np.float64) @ columns.numpy().T
     np.testing.assert_allclose(result, expected[0, ..., 0], atol=2e-6)
+
+
+@pytest.mark.parametrize("luminance", [False, True])
+@pytest.mark.parametrize(
+    "height, width, scales", [(80, 96, 6), (65, 71, 6), (33, 50, 5), (20, 9, 3), (7, 5, 1)]
+)
+def test_family_2017_equals_its_twin(height, width, scales, luminance):
+    a, b = noise(1, height, width, 1), noise(1, height, width, 1, seed=1)
+    expected = twins.nlpd_2017(*(image[0, ..., 0].astype(np.float64) for image in (a, b)), scales, luminance)
+    options = dict(family="2017", scales=scales, luminance=luminance)
+    assert float(nlpd(a, b, **options)[0]) == pytest.approx(expected, abs=1e-5)
+    exact = nlpd(a.astype(np.float64), b.astype(np.float64), epsilon=0.0, **options)
+    assert float(exact[0]) == pytest.approx(expected, rel=1e-10)
+
+
+def test_family_2017_says_its_size_rule_and_checks_it_in_graphs():
+    assert nlpd(noise(1, 65, 65, 1), noise(1, 65, 65, 1), family="2017").shape == [1]
+    with pytest.raises(ValueError, match=r"at least 4 \* 2\^\(6 - 2\) \+ 1 = 65 pixels a side, not 65 x 64"):
+        nlpd(noise(1, 65, 64, 1), noise(1, 65, 64, 1), family="2017")
+    unknown = tf.TensorSpec([None, None, None, 1], tf.float32)
+    graph = tf.function(lambda a: nlpd(a, a, family="2017"), input_signature=[unknown])
+    graph(noise(1, 65, 70, 1))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="= 65 pixels a side"):
+        graph(noise(1, 64, 70, 1))
+
+
+def test_family_2017_in_a_graph_of_dynamic_shapes():
+    unknown = tf.TensorSpec([None, None, None, None], tf.float32)
+    graph = tf.function(lambda a, b: nlpd(a, b, family="2017", scales=3), input_signature=[unknown, unknown])
+    for shape in [(2, 64, 48, 1), (1, 37, 53, 2)]:
+        a, b = noise(*shape), noise(*shape, seed=1)
+        np.testing.assert_allclose(graph(a, b), nlpd(a, b, family="2017", scales=3), rtol=1e-5)
+
+
+@pytest.mark.parametrize("scales", [1, 2, 4, 6])
+def test_with_fewer_scales_the_last_is_the_residual(scales):
+    a, b = (noise(1, 48, 40, 1, seed=seed).astype(np.float64) for seed in (0, 1))
+    bands = [twins.laplacian_pyramid(image[0, ..., 0], scales=scales) for image in (a, b)]
+    numbers = [*range(1, scales), 6]
+    roots = [
+        np.sqrt(np.mean((twins.normalised(x, number) - twins.normalised(y, number)) ** 2))
+        for x, y, number in zip(*bands, numbers)
+    ]
+    assert float(nlpd(a, b, scales=scales)[0]) == pytest.approx(np.mean(roots), abs=1e-7)

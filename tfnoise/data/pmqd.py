@@ -68,11 +68,13 @@ def _joined(folder: str, *names: str) -> str:
     return "/".join((folder.rstrip("/"), *names)) if is_remote(folder) else os.path.join(folder, *names)
 
 
-def read_list(folder: str) -> list[Clip]:
+def read_list(folder: str, bad_ratings: dict[str, str] | None = None) -> list[Clip]:
     """All clips of a folder's pmqd.csv, in its order.
 
     Args:
       folder: the folder, or its URL, that holds pmqd.csv and audio/.
+      bad_ratings: if given, gets by the clip's id what is wrong with a rating that is no number, and the clip
+        None for its rating; without it such a rating is an error.
 
     Returns:
       The clips. Whether their files exist is not looked at.
@@ -83,16 +85,21 @@ def read_list(folder: str) -> list[Clip]:
     """
     path = list_path(folder)
     try:
-        rows = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+        rows = csv.DictReader(io.StringIO(list_text(path), newline=""), strict=True)
         missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
         if missing:
             raise InputError(f"{path}: has no column {', '.join(missing)}; add it to the header line")
-        return [_clip(folder, row, f"{path}, line {rows.line_num}") for row in rows]
+        return [_clip(folder, row, f"{path}, line {rows.line_num}", bad_ratings) for row in rows]
     except csv.Error as error:
         raise InputError(f"{path}: is not a readable CSV file ({error}); export it again") from error
 
 
-def _text(path: str) -> str:
+def list_text(path: str) -> str:
+    """The text of a CSV file, here or at a URL.
+
+    Raises:
+      InputError: it cannot be opened, or is no UTF-8.
+    """
     try:
         if is_remote(path):
             import tensorflow as tf
@@ -109,32 +116,40 @@ def _text(path: str) -> str:
         raise InputError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
 
 
-def _clip(folder: str, row: dict[str, str | None], where: str) -> Clip:
+def _clip(
+    folder: str, row: dict[str, str | None], where: str, bad_ratings: dict[str, str] | None
+) -> Clip:
     if None in row or any(row[name] is None for name in COLUMNS):
         raise InputError(f"{where}: has another number of fields than the header line; mend the line")
     cells = {name: row[name].strip() for name in COLUMNS}
     name = cells["sample_filename"]
-    parts = re.split(r"[/\\]", name)
-    if (
-        not name
-        or "\0" in name
-        or ".." in parts
-        or parts[0] == ""
-        or re.match(r"[A-Za-z]:", name)
-        or is_remote(name)
-    ):
+    if not stays_inside(name):
         raise InputError(f"{where}: sample_filename {name!r} must name a file inside audio/; mend the line")
+    try:
+        rating = _number(cells, "rating", where)
+    except InputError as error:
+        if bad_ratings is None:
+            raise
+        bad_ratings[cells["id"]] = str(error)
+        rating = None
     return Clip(
         path=_joined(folder, "audio", name),
         id=cells["id"],
         genre=cells["genre"] or None,
         degradation=cells["degradation_type"] or ORIGINAL,
         intensity=_number(cells, "degradation_intensity", where) or 0.0,
-        rating=_number(cells, "rating", where),
+        rating=rating,
         artist=cells["artist"] or None,
         title=cells["title"] or None,
         sample_start=_number(cells, "sample_start", where),
     )
+
+
+def stays_inside(name: str) -> bool:
+    """Whether a file name from a list, joined to a folder, can only mean something inside of the folder."""
+    parts = re.split(r"[/\\]", name)
+    leads_out = "\0" in name or ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name)
+    return not leads_out and not is_remote(name)
 
 
 def _number(cells: dict[str, str], name: str, where: str) -> float | None:

@@ -9,6 +9,7 @@ identical); the `Loss` classes what is minimised; the `Metric` classes the means
 from tfnoise.losses.by_name import NAMES, canonical_name, loss_by_name, loss_terms
 from tfnoise.losses.keras_losses import MSE, MSSSIM, NLPD, SSIM, WeightedSum
 from tfnoise.losses.keras_metrics import MSSSIMMetric, NLPDMetric, SSIMMetric
+from tfnoise.losses.laplacian_pyramid import smallest_side as smallest_nlpd_side
 from tfnoise.losses.ms_ssim import ms_ssim, smallest_side, ssim
 from tfnoise.losses.mse import mse
 from tfnoise.losses.nlpd import nlpd
@@ -34,6 +35,7 @@ __all__ = [
     "mse",
     "nlpd",
     "published_parameters",
+    "smallest_nlpd_side",
     "smallest_side",
     "ssim",
 ]

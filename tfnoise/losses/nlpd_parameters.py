@@ -140,9 +140,9 @@ class NLPDParameters:
         """
         remedy = "make one with bin/fit_nlpd"
         try:
-            if os.path.getsize(path) > _LARGEST_FILE_BYTES:
-                raise InputError(f"{path}: is too large for NLPD parameters; {remedy}")
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            with open(path, "rb") as source:
+                content = source.read(_LARGEST_FILE_BYTES + 1)
+            values = json.loads(content.decode("utf-8")) if len(content) <= _LARGEST_FILE_BYTES else None
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
         except (ValueError, RecursionError):

@@ -1,0 +1,140 @@
+"""What every loss refuses, by name, and what all of them take: integers, any shape, an empty batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfnoise.losses import MSSSIM, NLPD, SSIM, WeightedSum, ms_ssim, mse, nlpd, ssim
+
+FUNCTIONS = {
+    "mse": mse,
+    "ssim": ssim,
+    "ms_ssim": lambda a, b, **options: ms_ssim(a, b, scales=2, **options),
+    "nlpd": nlpd,
+}
+UNKNOWN = tf.TensorSpec(None, tf.float32)
+ANY_SIZE = tf.TensorSpec([None, None, None, None], tf.float32)
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.RandomState(seed).uniform(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_integers_need_max_val_and_give_the_value_of_the_scaled_images(name):
+    a, b = (np.round(255 * noise(2, 32, 32, 1, seed=seed)).astype(np.uint8) for seed in (0, 1))
+    with pytest.raises(
+        ValueError, match="max_val must be given for integer images .a is uint8., as max_val=255"
+    ):
+        FUNCTIONS[name](a, b)
+    scaled = FUNCTIONS[name](a.astype(np.float32) / 255, b.astype(np.float32) / 255)
+    np.testing.assert_allclose(FUNCTIONS[name](a, b, max_val=255), scaled, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("max_val", [0, -1.0, float("nan"), "255", True])
+def test_max_val_that_is_no_positive_number_is_refused(name, max_val):
+    a = noise(1, 32, 32, 1)
+    with pytest.raises(ValueError, match="max_val must be a finite number above 0, not"):
+        FUNCTIONS[name](a, a, max_val=max_val)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_shapes_ranks_and_types_that_do_not_fit_are_refused_by_name(name):
+    function, a = FUNCTIONS[name], noise(2, 32, 32, 1)
+    with pytest.raises(
+        ValueError, match=r"b must have the shape of a, \[2, 32, 32, 1\], not \[1, 32, 32, 1\]"
+    ):
+        function(a, a[:1])
+    with pytest.raises(ValueError, match=r"a must be \[batch, height, width, channels\], not \[32, 32\]"):
+        function(a[0, ..., 0], a)
+    with pytest.raises(ValueError, match="b must hold floats, or integers with max_val, not bool"):
+        function(a, a > 0.5)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_shapes_that_differ_only_when_the_graph_runs_are_refused_there(name):
+    graph = tf.function(FUNCTIONS[name], input_signature=[ANY_SIZE, ANY_SIZE])
+    graph(noise(1, 32, 32, 1), noise(1, 32, 32, 1))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="b must have the shape of a"):
+        graph(noise(2, 32, 32, 1), noise(1, 32, 32, 1))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_rank_that_is_known_only_when_the_graph_runs_is_checked_there(name):
+    graph = tf.function(FUNCTIONS[name], input_signature=[UNKNOWN, UNKNOWN])
+    a, b = noise(2, 32, 37, 3), noise(2, 32, 37, 3, seed=1)
+    np.testing.assert_allclose(graph(a, b), FUNCTIONS[name](a, b), rtol=1e-4)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible with expected shape"):
+        graph(a[0], b[0])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_an_empty_batch_gives_no_values(name, dynamic):
+    function = FUNCTIONS[name]
+    if dynamic:
+        function = tf.function(function, input_signature=[ANY_SIZE, ANY_SIZE])
+    empty = tf.constant(noise(0, 33, 32, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(empty)
+        values = function(empty, empty)
+    assert values.shape == [0]
+    assert tape.gradient(values, empty).shape == empty.shape
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"scales": 0}, "scales must be a whole number of 1 to 5, not 0"),
+        ({"scales": -3}, "scales must be a whole number of 1 to 5, not -3"),
+        ({"scales": 2.5}, "scales must be a whole number of 1 to 5, not 2.5"),
+        ({"scales": 0, "weights": []}, "scales must be a whole number of at least 1, not 0"),
+        ({"scales": 3, "weights": [1, 1]}, r"weights must be 3 finite numbers .*not \[1, 1\]"),
+        ({"scales": 2, "weights": [1, -1]}, r"weights must be 2 finite numbers .*not \[1, -1\]"),
+        ({"scales": 2, "weights": [0, 0]}, "weights must be 2 finite numbers"),
+        ({"scales": 2, "weights": [1, float("nan")]}, "weights must be 2 finite numbers"),
+        ({"window": 0}, "window must be a whole number of at least 1, not 0"),
+        ({"sigma": 0.0}, "sigma must be a finite number above 0, not 0.0"),
+        ({"k1": -1}, "k1 must be a finite number above 0, not -1"),
+        ({"k2": float("inf")}, "k2 must be a finite number above 0, not inf"),
+    ],
+)
+def test_options_of_ms_ssim_are_checked_in_the_function_and_in_the_class(options, words):
+    a = noise(1, 176, 176, 1)
+    with pytest.raises(ValueError, match=words):
+        ms_ssim(a, a, **options)
+    with pytest.raises(ValueError, match=words):
+        MSSSIM(**options)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"family": "2015"}, "families '2016', '2017', not '2015'"),
+        ({"scales": 0}, "scales must be a whole number of 1 to 6, not 0"),
+        ({"scales": 7}, "scales must be a whole number of 1 to 6, not 7"),
+        ({"family": "2017", "scales": 0}, "scales must be a whole number of 1 to 16, not 0"),
+        ({"epsilon": -1e-3}, "epsilon must be a finite number of at least 0, not -0.001"),
+        ({"luminance": True}, "luminance must be False with family '2016'"),
+    ],
+)
+def test_options_of_nlpd_are_checked_in_the_function_and_in_the_class(options, words):
+    a = noise(1, 80, 80, 1)
+    with pytest.raises(ValueError, match=words):
+        nlpd(a, a, **options)
+    with pytest.raises(ValueError, match=words):
+        NLPD(**options)
+
+
+def test_other_classes_check_their_options_when_they_are_made():
+    with pytest.raises(ValueError, match="window must be"):
+        SSIM(window=-1)
+    with pytest.raises(ValueError, match="max_val must be a finite number above 0, not 0"):
+        MSSSIM(max_val=0)
+    with pytest.raises(ValueError, match="weights must be one number for each"):
+        WeightedSum([NLPD()], [1.0, 2.0])
+    with pytest.raises(ValueError, match="weights must be a finite number above 0"):
+        WeightedSum([NLPD()], [-1.0])
