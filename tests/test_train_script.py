@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tfnoise.losses import fit_nlpd
+
 TINY = [
     "--filters=8",
     "--patch_size=32",
@@ -59,6 +61,26 @@ def test_the_whole_job_and_its_second_call(run_script, tmp_path, audio_folder):
     assert (tmp_path / "saved_models" / "ms_ssim" / "2").is_dir()
 
 
+def test_a_sum_of_losses_with_fitted_parameters(run_script, tmp_path):
+    fit_nlpd(np.random.default_rng(0).uniform(size=(2, 48, 48, 1)), scales=3).save(tmp_path / "nlpd.json")
+    arguments = [*TINY, "--loss=0.5*ms_ssim + .5*nlpd", "--nlpd_parameters=nlpd.json", "--json"]
+    done = run_script("train", *arguments)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["model"] == "saved_models/0.5_ms_ssim_0.5_nlpd/1"
+    assert report["flags"]["loss"] == "0.5*ms_ssim+0.5*nlpd"
+    assert report["flags"]["nlpd_parameters"]["origin"] == "fitted to 2 images"
+    settings = json.loads((tmp_path / report["model"] / "assets" / "tfnoise.json").read_text())
+    assert len(settings["training"]["nlpd_parameters"]["sigma"]) == 3
+
+    same = run_script("train", *[argument.replace(" ", "") for argument in arguments])
+    assert same.returncode == 0 and "finished" in same.stderr
+    fit_nlpd(np.random.default_rng(1).uniform(size=(2, 48, 48, 1)), scales=3).save(tmp_path / "nlpd.json")
+    other = run_script("train", *arguments)
+    assert other.returncode == 2 and "--nlpd_parameters=fitted to 2 images, sigma" in other.stderr
+    assert len(other.stderr.strip().splitlines()) == 1 and len(other.stderr) < 500
+
+
 def test_help_answers_within_four_seconds(run_script):
     started = time.monotonic()
     done = run_script("train", "--help")
@@ -71,7 +93,10 @@ def test_help_answers_within_four_seconds(run_script):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["--loss=psnr"], 2, "--loss=psnr"),
+        (["--loss=psnr"], 2, "--loss=psnr: unknown loss 'psnr'; known: mse, ms_ssim, nlpd, ssim"),
+        (["--loss=0.5*nlpd+"], 2, "no sum like 0.5*ms_ssim+0.5*nlpd"),
+        (["--loss=mse+ms_ssim", "--patch_size=32"], 2, "--patch_size=32"),
+        (["--loss=nlpd", "--nlpd_parameters=absent.json"], 1, "absent.json: cannot be read"),
         (["--patch_size=32", "--loss=ms_ssim"], 2, "--patch_size=32"),
         (["--bottleneck=levels", "--bpp=0.3"], 2, "0.296875"),
         (["--name=../x"], 2, "--name=../x"),

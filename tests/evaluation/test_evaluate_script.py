@@ -15,6 +15,8 @@ import soundfile
 import tensorflow as tf
 from PIL import Image
 
+from tfnoise.losses import fit_nlpd
+
 # Runs many command lines in one process, since the start of each takes seconds.
 _MANY = """
 import importlib.machinery, importlib.util, json, sys
@@ -165,3 +167,18 @@ def test_natural_clips(run_script, tiny_model, natural_folder):
     scored = report["models"]["tiny"]["clips"]
     assert scored > 100 and scored + len(report["left_out"]) == 111
     assert report["models"]["tiny"]["bpp_max"] <= 0.5
+
+
+def test_fitted_nlpd_parameters_change_nlpd_alone(run_script, tiny_model, mixed_folder, tmp_path):
+    fit_nlpd(np.random.default_rng(0).uniform(size=(2, 64, 64, 1))).save(tmp_path / "nlpd.json")
+    arguments = [f"--model={tiny_model}", f"--data={mixed_folder}", "--json"]
+    plain = json.loads(run_script("evaluate", *arguments).stdout)
+    done = run_script("evaluate", *arguments, "--nlpd_parameters=nlpd.json")
+    fitted = json.loads(done.stdout)
+    assert "NLPD with the parameters in nlpd.json" in done.stderr
+    assert fitted["nlpd_parameters"]["path"] == "nlpd.json" and len(fitted["nlpd_parameters"]["sigma"]) == 6
+    before, after = (report["models"]["tiny"]["metrics"] for report in (plain, fitted))
+    assert before["mse"] == after["mse"] and before["ms_ssim"] == after["ms_ssim"]
+    assert before["nlpd"]["mean"] != after["nlpd"]["mean"]
+    bad = run_script("evaluate", *arguments, f"--nlpd_parameters={mixed_folder / 'pmqd.csv'}")
+    assert bad.returncode == 1 and "is no file of NLPD parameters" in bad.stderr

@@ -137,11 +137,21 @@ def check_same_settings(settings: TrainingSettings, run_dir: Path) -> None:
     except (ValueError, AttributeError):
         raise UsageError(f"{path}: damaged; begin anew with --overwrite or another --name") from None
     if differing:
-        changes = ", ".join(f"--{name}={before[name]} (now {now[name]})" for name in differing[:4])
+        changes = ", ".join(
+            f"--{name}={_brief(before[name])} (now {_brief(now[name])})" for name in differing[:4]
+        )
         raise UsageError(
             f"{run_dir} holds a run with other flags: {changes}; give the run's flags to go on, "
             f"another --name, or --overwrite"
         )
+
+
+def _brief(value: Any) -> str:
+    """A flag's value in a message; parameters from a file by what tells them apart."""
+    if not isinstance(value, dict):
+        return str(value)
+    sigma = " ".join(f"{number:.4g}" for number in value.get("sigma", ()))
+    return f"{value.get('origin')}, sigma {sigma}"
 
 
 def _scales_that_fit(side: int) -> int:

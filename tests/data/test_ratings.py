@@ -1,0 +1,110 @@
+"""Rated pairs from a CSV file and from PMQD's list: what is found, and what is left out by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from tfnoise.data.pmqd import COLUMNS
+from tfnoise.data.ratings import pmqd_pairs, read_ratings
+from tfnoise.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "audio").mkdir()
+    for name in ("a.wav", "b.wav", "audio/c.wav", "audio/d e.wav"):
+        (tmp_path / name).write_bytes(b"")
+    return tmp_path
+
+
+def write(folder, text: str):
+    path = folder / "ratings.csv"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_pairs_in_order_with_files_beside_the_list_or_in_its_audio_folder(folder):
+    path = write(
+        folder, "reference,degraded,condition,rating\na.wav,c.wav,codec,55.5\nb.wav,d e.wav,, 1e1 \n"
+    )
+    pairs, problems = read_ratings(path)
+    assert not problems
+    assert [pair.rating for pair in pairs] == [55.5, 10]
+    assert [pair.condition for pair in pairs] == ["codec", None]
+    assert pairs[1].degraded == str(folder / "audio" / "d e.wav")
+
+
+def test_rows_that_cannot_be_used_are_named_with_line_and_reason(folder):
+    rows = [
+        "a.wav,b.wav,",
+        "a.wav,b.wav,good",
+        "a.wav,b.wav,nan",
+        "a.wav,b.wav,inf",
+        "a.wav,gone.wav,3",
+        "../a.wav,b.wav,3",
+        "/etc/passwd,b.wav,3",
+        ",b.wav,3",
+        "a.wav",
+        "a.wav,b.wav,4",
+    ]
+    path = write(folder, "reference,degraded,rating\n" + "\n".join(rows) + "\n")
+    pairs, problems = read_ratings(path)
+    assert [pair.rating for pair in pairs] == [4]
+    reasons = ["is empty", "'good' is not", "'nan' is not", "'inf' is not", "gone.wav in"]
+    reasons += ["inside", "inside", "inside", "is empty"]
+    assert len(problems) == len(reasons)
+    for line, (problem, reason) in enumerate(zip(problems, reasons), 2):
+        assert f"ratings.csv, line {line}: " in problem and reason in problem
+
+
+def test_the_column_may_be_called_rating_mean_or_be_chosen(folder):
+    path = write(folder, "reference,degraded,rating_mean,mos\na.wav,b.wav,1,2\n")
+    assert read_ratings(path)[0][0].rating == 1
+    assert read_ratings(path, "mos")[0][0].rating == 2
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", "no column reference, degraded, rating or rating_mean .it has none."),
+        ("reference,rating\n", "no column degraded"),
+        ("reference,degraded,score\n", "no column rating or rating_mean"),
+    ],
+)
+def test_a_list_without_its_columns_is_refused(folder, text, words):
+    with pytest.raises(InputError, match=words):
+        read_ratings(write(folder, text))
+
+
+def test_other_lists_that_cannot_be_read_are_refused(folder):
+    with pytest.raises(InputError, match="no such file"):
+        read_ratings(str(folder / "absent.csv"))
+    (folder / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(InputError, match="is not UTF-8"):
+        read_ratings(str(folder / "bytes.csv"))
+    with pytest.raises(InputError, match="not a readable CSV"):
+        read_ratings(write(folder, 'reference,degraded,rating\n"' + "x" * 200_000))
+
+
+def test_pmqd_pairs_by_artist_title_and_start(tmp_path):
+    def row(number, title, kind, rating, start=0):
+        return f"{number},Rock,Someone,{title},{kind},50,{rating},{start},{number}.wav"
+
+    rows = [
+        row(0, "One", "original", 5),
+        row(1, "One", "original", 4, start=7),
+        row(2, "One", "noise", 2, start=7),
+        row(3, "One", "limiter", 3),
+        row(4, "One", "lowpass", ""),
+        row(5, "One", "lowpass", "bad"),
+        row(6, "Two", "noise", 1),
+    ]
+    (tmp_path / "pmqd.csv").write_text(",".join(COLUMNS) + "\n" + "\n".join(rows) + "\n")
+    pairs, problems = pmqd_pairs(str(tmp_path))
+    names = [(pair.reference[-5:], pair.degraded[-5:], pair.rating, pair.condition) for pair in pairs]
+    assert names == [("1.wav", "2.wav", 2, "noise"), ("0.wav", "3.wav", 3, "limiter")]
+    assert len(problems) == 3
+    for problem, words in zip(
+        problems, ("clip 4 is empty", "'bad' is not a number", "clip 6 has no original")
+    ):
+        assert words in problem
