@@ -21,7 +21,7 @@ def _examples(repo_root) -> list[str]:
 
 def test_the_keras_example_trains(repo_root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code = next(example for example in _examples(repo_root) if "model.fit" in example)
+    code = next(example for example in _examples(repo_root) if "Autoencoder" in example)
     assert len(code.strip().splitlines()) <= 10
     for line, smaller in _SMALLER.items():
         assert line in code
@@ -40,17 +40,31 @@ def test_the_front_end_example_says_what_comes_out(repo_root):
     np.testing.assert_allclose(names["ms_ssim"](names["image"][None], names["image"][None], scales=4), [1.0])
 
 
+def test_the_example_of_the_losses_trains_and_counts(repo_root):
+    code = next(
+        example
+        for example in _examples(repo_root)
+        if "model.compile" in example and "tfnoise.losses" in example
+    )
+    assert len(code.strip().splitlines()) <= 10
+    names: dict = {}
+    exec(code, names)
+    assert set(names["history"].history) == {"loss", "nlpd"}
+
+
 def test_every_example_is_marked_and_run(repo_root):
-    assert (repo_root / "README.md").read_text().count("```python") == len(_examples(repo_root)) == 2
+    assert (repo_root / "README.md").read_text().count("```python") == len(_examples(repo_root)) == 3
 
 
-def test_the_table_of_results_is_what_its_script_makes_of_the_files(repo_root):
+@pytest.mark.parametrize("name", ["results", "listeners", "speed"])
+def test_the_tables_are_what_their_script_makes_of_the_files(repo_root, name):
     script = repo_root / "docs" / "results" / "table.py"
     spec = importlib.util.spec_from_file_location("results_table", script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     text = (repo_root / "README.md").read_text()
-    assert module.table() == text.split(module.BEGIN)[1].split(module.END)[0].strip()
+    begin, end = module.marks(name)
+    assert module.TABLES[name]() == text.split(begin)[1].split(end)[0].strip()
 
 
 @pytest.mark.parametrize("folder", ["audio", "data", "losses", "layers", "codec", "training", "evaluation"])

@@ -1,14 +1,24 @@
 #!/usr/bin/env python3
-"""Writes the README's table of results from the JSON files beside this script.
+"""Writes the README's tables from the JSON files beside this script.
 
-Each NAME.json is the output of bin/evaluate --json on models called LOSS_NAME_SEED. How they are made, for
-NAME in default, quick, paper and SEED in 0, 1, 2:
+Results: each NAME.json is the output of bin/evaluate --json on models called LOSS_NAME_SEED. How they are made,
+for NAME in default, quick, paper and SEED in 0, 1, 2:
 
     bin/train --loss=LOSS --seed=SEED --name=LOSS_NAME_SEED [--flagfile=configs/NAME.cfg]
     bin/evaluate --model=... --data=FOLDER --json > docs/results/NAME.json
 
 In the files of 2026-11-23 all models of "paper", those of seed 0 of "quick" and nlpd_default_0 were trained
 with two threads, the others with TF_NUM_INTRAOP_THREADS=1, which changes the last digits of a training.
+
+Listeners, where nlpd_natural.json was fitted to other audio than the rated clips:
+
+    bin/fit_nlpd --data=FOLDER -o nlpd_natural.json
+    bin/correlate --ratings=ratings.csv --nlpd_parameters=nlpd_natural.json --json > listeners.json
+    bin/correlate ... --noidentical --json > listeners_coded.json
+
+Speed, on a machine that does nothing else:
+
+    bin/benchmark losses --rounds=15 --json > docs/results/losses.json
 
 Example:
     python docs/results/table.py
@@ -22,9 +32,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 README = HERE.parents[1] / "README.md"
-BEGIN = "<!-- results: begin (docs/results/table.py writes what stands between these marks) -->"
-END = "<!-- results: end -->"
 LOSSES = ("mse", "nlpd", "ms_ssim")
+LISTENERS = ("listeners", "listeners_coded")
 TITLES = {
     "default": "default settings",
     "quick": "`configs/quick.cfg`",
@@ -73,12 +82,83 @@ def _row(models: dict, name: str, title: str, loss: str) -> str:
     )
 
 
+def listeners_table() -> str:
+    """How metrics agree with listeners: a row a metric, all pairs and those of coded clips alone."""
+    report, coded = (json.loads((HERE / f"{name}.json").read_text()) for name in LISTENERS)
+    lines = [
+        f"{report['pairs']} rated pairs of {report['references']} speech clips, as mel-spectrograms; correlations",
+        f"with 95 % bootstrap intervals over references ({report['resamples']} resamples). For MSE and NLPD -1 is",
+        f"best, for SSIM and MS-SSIM 1. {report['identical_pairs']} of the pairs are a reference with itself, which",
+        f"the last two columns leave out. Measured on {report['date'][:10]}.",
+        "",
+        "| metric | Spearman | Pearson | over MSE's Spearman | coded clips alone | over MSE's |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, metric in report["metrics"].items():
+        alone = coded["metrics"][name]
+        cells = [
+            _interval(metric["spearman"]),
+            f"{metric['pearson']['value']:.3f}",
+            _interval(metric["spearman_gain_over_mse"], "+.3f"),
+            _interval(alone["spearman"]),
+            _interval(alone["spearman_gain_over_mse"], "+.3f"),
+        ]
+        title = name.replace("ms_ssim_", "MS-SSIM-").replace("nlpd_", "NLPD ").replace("_", " ")
+        title = title if title.startswith(("MS-SSIM", "NLPD")) else title.upper()
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def speed_table() -> str:
+    """The losses against others: a row a loss and direction."""
+    report = json.loads((HERE / "losses.json").read_text())
+    batch, height, width, channels = report["shape"]
+    shares = {row["loss"]: 100 * row["share"] for row in report["training"]}
+    rounds = report["losses"][0]["rounds"]
+    lines = [
+        f"Images [{batch}, {height}, {width}, {channels}], float32, {report['cores']} cores; medians of {rounds}",
+        f"rounds in turns, peak memory of fresh processes. Measured on {report['date'][:10]}. Of a training step",
+        f"at the default settings MS-SSIM and its gradient take {shares['ms_ssim']:.1f} %, "
+        f"NLPD {shares['nlpd']:.1f} %.",
+        "",
+        "| loss | against | direction | speed-up | peak memory, MB | theirs |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in report["losses"]:
+        label = {"nlpd": "NLPD", "ms_ssim": "MS-SSIM"}[row["loss"]]
+        low, high = row["speedup_range"]
+        theirs = f"`{row['baseline']}`" if row["baseline"].startswith("tf.") else row["baseline"]
+        lines.append(
+            f"| {label} | {theirs} | {row['direction']} | {row['speedup']:.2f} ({low:.2f} to {high:.2f}) "
+            f"| {row['peak_bytes'] / 1e6:.0f} | {row['baseline_peak_bytes'] / 1e6:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _interval(estimate: dict | None, form: str = ".3f") -> str:
+    if estimate is None or estimate["value"] is None:
+        return "-"
+    low, high = estimate["ci95"]
+    return f"{estimate['value']:{form}} [{low:{form}}, {high:{form}}]"
+
+
+TABLES = {"results": table, "listeners": listeners_table, "speed": speed_table}
+
+
+def marks(name: str) -> tuple[str, str]:
+    """What begins and ends a table in the README."""
+    return f"<!-- {name}: begin (docs/results/table.py writes this) -->", f"<!-- {name}: end -->"
+
+
 def main() -> None:
-    """Puts the table between the marks of the README."""
+    """Puts the tables between their marks in the README."""
     text = README.read_text()
-    head, rest = text.split(BEGIN, 1)
-    _, tail = rest.split(END, 1)
-    README.write_text(f"{head}{BEGIN}\n{table()}\n{END}{tail}")
+    for name, make in TABLES.items():
+        begin, end = marks(name)
+        head, rest = text.split(begin, 1)
+        _, tail = rest.split(end, 1)
+        text = f"{head}{begin}\n{make()}\n{end}{tail}"
+    README.write_text(text)
     print(f"wrote {README}")
 
 
