@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the README's tables from the JSON files beside this script.
 
-Results: each NAME.json is the output of bin/evaluate --json on models called LOSS_NAME_SEED. How they are made,
-for NAME in default, quick, paper and SEED in 0, 1, 2:
+Results: each NAME.json is the output of bin/evaluate --json on models called LOSS_NAME_SEED. How they are
+made, for NAME in default, quick, paper and SEED in 0, 1, 2:
 
     bin/train --loss=LOSS --seed=SEED --name=LOSS_NAME_SEED [--flagfile=configs/NAME.cfg]
     bin/evaluate --model=... --data=FOLDER --json > docs/results/NAME.json
@@ -86,10 +86,10 @@ def listeners_table() -> str:
     """How metrics agree with listeners: a row a metric, all pairs and those of coded clips alone."""
     report, coded = (json.loads((HERE / f"{name}.json").read_text()) for name in LISTENERS)
     lines = [
-        f"{report['pairs']} rated pairs of {report['references']} speech clips, as mel-spectrograms; correlations",
-        f"with 95 % bootstrap intervals over references ({report['resamples']} resamples). For MSE and NLPD -1 is",
-        f"best, for SSIM and MS-SSIM 1. {report['identical_pairs']} of the pairs are a reference with itself, which",
-        f"the last two columns leave out. Measured on {report['date'][:10]}.",
+        f"{report['pairs']} rated pairs of {report['references']} speech clips, as mel-spectrograms;",
+        f"correlations with 95 % bootstrap intervals over references ({report['resamples']} resamples).",
+        f"For MSE and NLPD -1 is best, for SSIM and MS-SSIM 1. {report['identical_pairs']} of the pairs are",
+        f"a reference with itself, which the last two columns leave out. Measured on {report['date'][:10]}.",
         "",
         "| metric | Spearman | Pearson | over MSE's Spearman | coded clips alone | over MSE's |",
         "|---|---|---|---|---|---|",
@@ -116,10 +116,10 @@ def speed_table() -> str:
     shares = {row["loss"]: 100 * row["share"] for row in report["training"]}
     rounds = report["losses"][0]["rounds"]
     lines = [
-        f"Images [{batch}, {height}, {width}, {channels}], float32, {report['cores']} cores; medians of {rounds}",
-        f"rounds in turns, peak memory of fresh processes. Measured on {report['date'][:10]}. Of a training step",
-        f"at the default settings MS-SSIM and its gradient take {shares['ms_ssim']:.1f} %, "
-        f"NLPD {shares['nlpd']:.1f} %.",
+        f"Images [{batch}, {height}, {width}, {channels}], float32, {report['cores']} cores; medians of",
+        f"{rounds} rounds in turns, peak memory of fresh processes. Measured on {report['date'][:10]}.",
+        f"Of a training step at the default settings MS-SSIM and its gradient take "
+        f"{shares['ms_ssim']:.1f} %, NLPD {shares['nlpd']:.1f} %.",
         "",
         "| loss | against | direction | speed-up | peak memory, MB | theirs |",
         "|---|---|---|---|---|---|",

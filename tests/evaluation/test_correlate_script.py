@@ -87,6 +87,9 @@ def test_pmqd_is_paired_by_its_list(run_script, tmp_path, rated):
     [
         ([], 2, "--ratings=FILE.csv or --pmqd=FOLDER"),
         (["--ratings=a.csv", "--pmqd=b"], 2, "either"),
+        (["--ratings="], 2, "either"),
+        (["--ratings=empty.csv", "--plot=p.jpg"], 2, "must end in .png"),
+        (["--ratings=."], 1, ".: is a folder; name a CSV file"),
         (["--ratings=absent.csv"], 1, "absent.csv: no such file"),
         (["--ratings=empty.csv"], 1, "empty.csv: has no column reference"),
         (
@@ -99,13 +102,14 @@ def test_pmqd_is_paired_by_its_list(run_script, tmp_path, rated):
             1,
             "empty.csv: is no file of NLPD parameters",
         ),
-        (["--ratings=none.csv", "--plot=empty.csv"], 1, "--plot=empty.csv: exists"),
+        (["--ratings=none.csv", "--plot=there.PNG"], 1, "--plot=there.PNG: exists"),
         (["--ratings=none.csv", "--plot=/proc/x.png"], 1, "--plot=/proc: cannot be written to"),
-        (["--pmqd=absent"], 1, "absent"),
+        (["--pmqd=absent"], 1, "absent: no such folder"),
     ],
 )
 def test_refused_in_one_line(run_script, tmp_path, arguments, status, words):
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "there.PNG").write_text("")
     (tmp_path / "none.csv").write_text("reference,degraded,rating\na.wav,b.wav,3\n")
     done = run_script("correlate", *arguments)
     assert done.returncode == status

@@ -51,13 +51,21 @@ def test_coefficients_are_scipys_and_intervals_hold_them():
 
 
 def test_references_are_resampled_with_all_their_pairs():
-    # One reference: every resample is the whole, so that the interval is the value.
-    ratings = np.arange(10.0)
+    # Two references with the same pairs: every resample has the coefficients of the whole.
+    half = np.arange(5.0)
+    ratings = np.concatenate([half, half])
     values = np.stack([ratings**2, np.sin(ratings)])
-    estimate = agreements([BASE, OTHER], values, rated(ratings, 10), resamples=50)["other"].coefficients[
+    estimate = agreements([BASE, OTHER], values, rated(ratings, 5), resamples=50)["other"].coefficients[
         "pearson"
     ]
     assert estimate.low == pytest.approx(estimate.value) == pytest.approx(estimate.high)
+
+
+def test_one_reference_gives_no_interval():
+    ratings = np.arange(10.0)
+    estimate = agreements([BASE], ratings[None] ** 2, rated(ratings, 10), resamples=50)["base"]
+    assert estimate.coefficients["spearman"].value == pytest.approx(1)
+    assert np.isnan(estimate.coefficients["spearman"].low)
 
 
 def test_what_cannot_be_correlated_is_nan():

@@ -214,7 +214,16 @@ def test_metrics_are_means_over_all_images_with_weights(metric, function):
     assert float(metric.result()) == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_a_model_with_losses_and_metrics_is_saved_and_loaded(tmp_path):
+def test_a_weighted_sum_takes_keras_losses_of_pixels():
+    a, b = image_pair()
+    loss = WeightedSum([tf.keras.losses.MeanAbsoluteError(), NLPD()], [2.0, 1.0])
+    expected = 2 * np.mean(np.abs(a - b), (1, 2, 3)) + nlpd(a, b)
+    assert float(loss(a, b)) == pytest.approx(float(np.mean(expected)), rel=1e-5)
+    assert float(WeightedSum.from_config(loss.get_config())(a, b)) == float(loss(a, b))
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5", "model"])
+def test_a_model_with_losses_and_metrics_is_saved_and_loaded(tmp_path, name):
     model = small_model()
     fitted = fit_nlpd(image_pair()[0], scales=3)
     loss = WeightedSum([NLPD(parameters=fitted), MSSSIM(scales=2, weights=[1, 2])], [0.5, 2])
@@ -222,8 +231,8 @@ def test_a_model_with_losses_and_metrics_is_saved_and_loaded(tmp_path):
     images, _ = image_pair()
     model.fit(images, images, verbose=0)
     before = model.evaluate(images, images, verbose=0)
-    model.save(tmp_path / "model.keras")
-    loaded = tf.keras.models.load_model(tmp_path / "model.keras")
+    model.save(tmp_path / name)
+    loaded = tf.keras.models.load_model(tmp_path / name)
     np.testing.assert_allclose(loaded.evaluate(images, images, verbose=0), before, rtol=1e-5)
     assert len(before) == 4 and loaded.loss.losses[0].parameters == fitted
 

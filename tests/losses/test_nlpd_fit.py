@@ -134,8 +134,8 @@ def _damaged(change) -> str:
         (_damaged(lambda v: v.update(sigma=[0.1] * 5)), "5 and 6"),
         (_damaged(lambda v: v.update(weights=[[[-1.0]]] * 6)), "none negative"),
         (_damaged(lambda v: v.update(weights=[[[1.0, 2.0]]] * 6)), "square matrix"),
-        (_damaged(lambda v: v.update(weights=[[[1.0], [1.0, 2.0]]] * 6)), "cannot be used"),
-        (_damaged(lambda v: v.update(weights=3)), "needs family, sigma and weights"),
+        (_damaged(lambda v: v.update(weights=[[[1.0], [1.0, 2.0]]] * 6)), "square matrix"),
+        (_damaged(lambda v: v.update(weights=3)), "weights matrices of numbers"),
         (_damaged(lambda v: v.update(family="1999")), "families '2016', '2017'"),
     ],
 )
@@ -145,6 +145,20 @@ def test_files_that_hold_something_else_are_refused_by_name(tmp_path, text, word
     with pytest.raises(InputError, match=words) as caught:
         NLPDParameters.load(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_lists_and_arrays_become_tuples_that_can_be_hashed():
+    values = published_parameters().to_dict()
+    made = NLPDParameters("2016", np.array(values["sigma"]), np.array(values["weights"]))
+    assert made == published_parameters() and hash(made) == hash(published_parameters())
+
+
+@pytest.mark.parametrize(
+    "sigma, weights", [(("a",), [[[0.0]]]), (1.0, [[[0.0]]]), ([1.0], (3.0,)), ([1.0], [[]])]
+)
+def test_numbers_of_another_form_are_refused(sigma, weights):
+    with pytest.raises(ValueError, match="sigma|weights"):
+        NLPDParameters("2016", sigma, weights)
 
 
 def test_a_file_that_is_absent_is_named(tmp_path):

@@ -94,6 +94,9 @@ def test_an_empty_batch_gives_no_values(name, dynamic):
         ({"scales": 0, "weights": []}, "scales must be a whole number of at least 1, not 0"),
         ({"scales": 3, "weights": [1, 1]}, r"weights must be 3 finite numbers .*not \[1, 1\]"),
         ({"scales": 2, "weights": [1, -1]}, r"weights must be 2 finite numbers .*not \[1, -1\]"),
+        ({"scales": 2, "weights": 0.5}, "weights must be 2 finite numbers .*not 0.5"),
+        ({"scales": 2, "weights": "ab"}, "weights must be 2 finite numbers"),
+        ({"scales": 2, "weights": [[1, 2], [3, 4]]}, "weights must be 2 finite numbers"),
         ({"scales": 2, "weights": [0, 0]}, "weights must be 2 finite numbers"),
         ({"scales": 2, "weights": [1, float("nan")]}, "weights must be 2 finite numbers"),
         ({"window": 0}, "window must be a whole number of at least 1, not 0"),
@@ -118,6 +121,7 @@ def test_options_of_ms_ssim_are_checked_in_the_function_and_in_the_class(options
         ({"scales": 7}, "scales must be a whole number of 1 to 6, not 7"),
         ({"family": "2017", "scales": 0}, "scales must be a whole number of 1 to 16, not 0"),
         ({"epsilon": -1e-3}, "epsilon must be a finite number of at least 0, not -0.001"),
+        ({"parameters": "x"}, "parameters must be NLPDParameters or None, not 'x'"),
         ({"luminance": True}, "luminance must be False with family '2016'"),
     ],
 )
@@ -138,3 +142,11 @@ def test_other_classes_check_their_options_when_they_are_made():
         WeightedSum([NLPD()], [1.0, 2.0])
     with pytest.raises(ValueError, match="weights must be a finite number above 0"):
         WeightedSum([NLPD()], [-1.0])
+    with pytest.raises(ValueError, match="losses must be Keras losses, .*not 'mse'"):
+        WeightedSum(["mse"], [1.0])
+
+
+def test_a_static_side_under_the_rule_is_refused_when_the_graph_is_made():
+    graph = tf.function(lambda a: ssim(a, a), input_signature=[tf.TensorSpec([None, 8, None, 1])])
+    with pytest.raises(ValueError, match=r"SSIM needs images .*, not 8 x \?"):
+        graph.get_concrete_function()

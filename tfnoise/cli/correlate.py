@@ -28,11 +28,12 @@ _TITLES = {
     "nlpd_fitted": "NLPD fitted",
 }
 _SHOWN_PROBLEMS = 10
+_FEW_REFERENCES = 10
 
 
 def correlate_from_flags() -> int:
     """Correlates as the flags of bin/correlate say; returns the exit status."""
-    if (FLAGS.ratings is None) == (FLAGS.pmqd is None):
+    if bool(FLAGS.ratings) == bool(FLAGS.pmqd):
         raise UsageError("give either --ratings=FILE.csv or --pmqd=FOLDER")
     if FLAGS.pmqd is not None and (FLAGS.rating_column or FLAGS.audio_dir):
         raise UsageError("--rating_column and --audio_dir go with --ratings")
@@ -59,9 +60,13 @@ def correlate_from_flags() -> int:
         used = [pair for pair, same in zip(used, identical) if not same]
         values = values[:, ~identical]
     if len(used) < correlation.FEWEST_PAIRS:
-        first = f"; the first problem: {problems[0]}" if problems else ""
+        first = f"; the first problem: {problems[0]}" if problems else "; rate more clips"
         raise InputError(
             f"{source}: only {len(used)} usable pairs where {correlation.FEWEST_PAIRS} are needed{first}"
+        )
+    if len({pair.rating for pair in used}) == 1:
+        raise InputError(
+            f"{source}: all {len(used)} ratings are {used[0].rating:g}: nothing to correlate with"
         )
     found = correlation.agreements(metrics, values, used, FLAGS.seed, FLAGS.resamples)
     references = len({pair.reference for pair in used})
@@ -103,6 +108,8 @@ def _plot_path() -> Path | None:
         path = next(path for path in map(Path, names) if not path.exists())
     else:
         path = Path(FLAGS.plot)
+        if path.suffix.lower() != ".png":
+            raise UsageError(f"--plot={path}: must end in .png")
         if path.is_dir():
             raise UsageError(f"--plot={path}: is a folder; name a file in it, as {path / DEFAULT_PLOT}")
         if path.exists() and not FLAGS.overwrite:
@@ -132,6 +139,10 @@ def _say(source: str, found: dict, pairs: int, references: int, problems: list[s
     say(table(rows, header, "lrllll"))
     say("\n[95 % bootstrap interval, references resampled]. MSE and NLPD are distances: -1 is best for them,")
     say("1 for SSIM and MS-SSIM. Mel-spectrograms, the degraded clip on its reference's decibel scale.")
+    if references < _FEW_REFERENCES:
+        say(f"Of {references} references alone, intervals are rough (and there are none of one).")
+    if any(math.isnan(agreement.coefficients["spearman"].value) for agreement in found.values()):
+        say("-: the images are too small for the metric, or its values are all equal.")
     if problems:
         say(f"\n{len(problems)} left out:")
         for line in problems[:_SHOWN_PROBLEMS]:
@@ -143,6 +154,8 @@ def _say(source: str, found: dict, pairs: int, references: int, problems: list[s
 def _interval(estimate: Any, form: str = ".3f") -> str:
     if math.isnan(estimate.value):
         return "-"
+    if math.isnan(estimate.low):
+        return f"{estimate.value:{form}}"
     return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 
 

@@ -30,8 +30,14 @@ def fit_from_flags() -> int:
 
     from tfnoise.data import list_clips
     from tfnoise.evaluation import clip_images
-    from tfnoise.losses import fit_nlpd, smallest_nlpd_side
+    from tfnoise.losses import fit_nlpd, published_parameters, smallest_nlpd_side
 
+    side = None if FLAGS.neighbourhood == "none" else int(FLAGS.neighbourhood)
+    if side is None:
+        try:
+            published_parameters(FLAGS.family, FLAGS.scales)
+        except ValueError as error:
+            raise UsageError(f"--neighbourhood=none keeps the published weights: {error}") from None
     clips = list_clips(FLAGS.data)
     least = smallest_nlpd_side(FLAGS.scales, FLAGS.family)
     problems: list[str] = []
@@ -39,15 +45,17 @@ def fit_from_flags() -> int:
     def images() -> Iterator[np.ndarray]:
         for clip in clip_images(clips, front_end):
             if not clip.problem and min(clip.image.shape[:2]) < least:
-                frames = clip.image.shape[1]
-                problems.append(f"{clip.path}: its image of {frames} frames is under {least} pixels a side")
+                mels, frames = clip.image.shape[:2]
+                problems.append(
+                    f"{clip.path}: its image of {mels} x {frames} is under {least} pixels a side; "
+                    f"use fewer --scales or leave it out"
+                )
             elif clip.problem:
                 problems.append(clip.problem)
             else:
                 yield clip.image
             progress.update()
 
-    side = None if FLAGS.neighbourhood == "none" else int(FLAGS.neighbourhood)
     with Progress(len(clips), label="fitting", unit="clip") as progress:
         try:
             fitted = fit_nlpd(images(), FLAGS.family, FLAGS.scales, side)

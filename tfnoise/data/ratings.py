@@ -8,6 +8,7 @@ import io
 import math
 import os
 
+from tfnoise.audio.files import is_remote
 from tfnoise.data.pmqd import ORIGINAL, list_text, read_list, stays_inside
 from tfnoise.errors import InputError
 
@@ -16,6 +17,9 @@ RATING_COLUMNS = ("rating", "rating_mean")
 
 _AUDIO_FOLDER = "audio"
 _LARGEST_FIELD = 1 << 16
+# Beyond this, squares of ratings would overflow.
+_LARGEST_RATING = 1e100
+_LONGEST_NAME = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +57,9 @@ def read_ratings(
       InputError: the file cannot be read, or lacks a column.
     """
     folder = audio_dir or os.path.dirname(path)
-    if not os.path.exists(path):
-        raise InputError(f"{path}: no such file; check the name")
+    if not os.path.isfile(path):
+        kind = "is a folder; name a CSV file" if os.path.isdir(path) else "no such file; check the name"
+        raise InputError(f"{path}: {kind}")
     csv.field_size_limit(_LARGEST_FIELD)
     pairs, problems = [], []
     try:
@@ -86,7 +91,7 @@ def _pair(row: dict[str, str | None], rating_name: str, folder: str, where: str)
         value = float(rating)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
+    if not abs(value) <= _LARGEST_RATING:
         raise InputError(f"{where}: {rating_name} {rating!r} is not a number")
     reference, degraded = (_found(folder, row[name] or "", where) for name in ("reference", "degraded"))
     return RatedPair(reference, degraded, value, (row.get("condition") or "").strip() or None)
@@ -94,6 +99,8 @@ def _pair(row: dict[str, str | None], rating_name: str, folder: str, where: str)
 
 def _found(folder: str, name: str, where: str) -> str:
     name = name.strip()
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise InputError(f"{where}: {name[:40]!r}... is no usable file name")
     if not name or not stays_inside(name):
         raise InputError(f"{where}: {name!r} must name a file inside {folder or '.'}")
     for below in ("", _AUDIO_FOLDER):
@@ -116,6 +123,8 @@ def pmqd_pairs(folder: str) -> tuple[list[RatedPair], list[str]]:
     Raises:
       InputError: the list cannot be used.
     """
+    if not is_remote(folder) and not os.path.isdir(folder):
+        raise InputError(f"{folder}: no such folder; check the name")
     bad_ratings: dict[str, str] = {}
     clips = read_list(folder, bad_ratings)
     originals = {
@@ -132,4 +141,6 @@ def pmqd_pairs(folder: str) -> tuple[list[RatedPair], list[str]]:
             problems.append(f"{folder}: clip {clip.id} has no original of the same artist, title and start")
         else:
             pairs.append(RatedPair(original.path, clip.path, clip.rating, clip.degradation))
+    if not pairs and not problems:
+        raise InputError(f"{folder}: its list has no degraded clips; take PMQD's full list, with ratings")
     return pairs, problems

@@ -194,8 +194,9 @@ def agreements(
         groups.setdefault(pair.reference, []).append(place)
     members = [np.array(places) for places in groups.values()]
     generator = np.random.default_rng(seed)
-    resampled = np.empty((resamples, *found.shape))
-    for number in range(resamples):
+    # One reference resampled is itself, which would look like certainty.
+    resampled = np.full((resamples, *found.shape), np.nan)
+    for number in range(resamples if len(members) > 1 else 0):
         drawn = generator.integers(0, len(members), len(members))
         chosen = np.concatenate([members[group] for group in drawn])
         resampled[number] = _coefficients(values[:, chosen], ratings[chosen])
@@ -218,7 +219,7 @@ def agreements(
 def _estimate(value: float, resampled: np.ndarray) -> Estimate:
     resampled = resampled[np.isfinite(resampled)]
     if not np.isfinite(value) or not len(resampled):
-        return Estimate(np.nan, np.nan, np.nan)
+        return Estimate(float(value), np.nan, np.nan)
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(float(value), float(low), float(high))
 

@@ -107,9 +107,10 @@ def check_sides(images: tf.Tensor, least: int, rule: str) -> tf.Tensor:
       tf.errors.InvalidArgumentError: in a graph, dynamic sides are smaller.
     """
     height, width = images.shape[1:3]
+    if any(side is not None and side < least for side in (height, width)):
+        found = " x ".join("?" if side is None else str(side) for side in (height, width))
+        raise ValueError(f"{rule}, not {found}; use fewer scales or larger images")
     if height is not None and width is not None:
-        if min(height, width) < least:
-            raise ValueError(f"{rule}, not {height} x {width}; use fewer scales or larger images")
         return images
     large_enough = tf.debugging.assert_greater_equal(tf.reduce_min(tf.shape(images)[1:3]), least, rule)
     with tf.control_dependencies([large_enough]):

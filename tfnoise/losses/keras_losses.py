@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfnoise.losses.inputs import check_number
@@ -108,7 +109,9 @@ class MSSSIM(_IndexLoss):
     ):
         check_options(scales, window, sigma, k1, k2, weights)
         options = dict(scales=scales, max_val=max_val, window=window, sigma=sigma, k1=k1, k2=k2)
-        super().__init__(reduction, name, **options, weights=None if weights is None else list(weights))
+        super().__init__(
+            reduction, name, **options, weights=None if weights is None else np.asarray(weights).tolist()
+        )
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """`[batch]` losses of images `[batch, height, width, channels]`."""
@@ -160,7 +163,8 @@ class WeightedSum(tf.keras.losses.Loss):
     """A weighted sum of losses per image, as 0.5 * (1 - MS-SSIM) + 0.5 * NLPD.
 
     Args:
-      losses: Keras losses of `[batch]` values, or their serialised forms.
+      losses: those of this module or any Keras losses, whose values are averaged to one an image; or what
+        `get_config` makes of them.
       weights: one positive number a loss.
       reduction, name: as in `tf.keras.losses.Loss`.
 
@@ -176,6 +180,7 @@ class WeightedSum(tf.keras.losses.Loss):
         name: str = "weighted_sum",
     ):
         super().__init__(reduction=reduction, name=name)
+        losses, weights = list(losses), list(weights)
         if not losses or len(losses) != len(weights):
             raise ValueError(
                 f"weights must be one number for each of one or more losses, "
@@ -183,14 +188,31 @@ class WeightedSum(tf.keras.losses.Loss):
             )
         for weight in weights:
             check_number("weights", weight, above=0)
-        self.losses = [tf.keras.losses.get(loss) for loss in losses]
+        self.losses = [_loss_from(loss) for loss in losses]
         self.weights = [float(weight) for weight in weights]
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """`[batch]` losses of images `[batch, height, width, channels]`."""
-        return tf.add_n([w * loss.call(y_true, y_pred) for w, loss in zip(self.weights, self.losses)])
+        values = [loss.call(y_true, y_pred) for loss in self.losses]
+        values = [tf.reduce_mean(value, axis=list(range(1, value.shape.rank))) for value in values]
+        return tf.add_n([weight * value for weight, value in zip(self.weights, values)])
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        losses = [tf.keras.losses.serialize(loss) for loss in self.losses]
+        # Keys of our own: what Keras takes for its own form of an object it revives in some formats only.
+        losses = [
+            {"loss": tf.keras.utils.get_registered_name(type(loss)), "options": loss.get_config()}
+            for loss in self.losses
+        ]
         return {**super().get_config(), "losses": losses, "weights": list(self.weights)}
+
+
+def _loss_from(value: Any) -> tf.keras.losses.Loss:
+    if isinstance(value, tf.keras.losses.Loss):
+        return value
+    if isinstance(value, dict) and set(value) == {"loss", "options"}:
+        name = value["loss"]
+        kind = tf.keras.utils.get_registered_object(name) or getattr(tf.keras.losses, name, None)
+        if isinstance(kind, type) and issubclass(kind, tf.keras.losses.Loss):
+            return kind.from_config(value["options"])
+    raise ValueError(f"losses must be Keras losses, as tfnoise.losses.NLPD(), not {value!r}")

@@ -125,11 +125,15 @@ def check_options(
     for name, value in (("sigma", sigma), ("k1", k1), ("k2", k2)):
         check_number(name, value, above=0)
     if weights is not None:
-        fits = len(weights) == scales
-        if not fits or not np.all(np.isfinite(weights)) or min(weights) < 0 or not sum(weights) > 0:
+        try:
+            values = np.asarray(weights, np.float64)
+        except (TypeError, ValueError):
+            values = np.empty(0)
+        fits = values.shape == (scales,) and np.all(np.isfinite(values)) and values.min() >= 0
+        if not fits or not values.sum() > 0:
             raise ValueError(
                 f"weights must be {scales} finite numbers (one for each of the scales), none negative and "
-                f"not all 0, not {list(weights)}"
+                f"not all 0, not {weights!r}"
             )
 
 

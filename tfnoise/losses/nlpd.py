@@ -55,9 +55,10 @@ def nlpd(
     parameters = resolved_parameters(family, scales, epsilon, parameters, luminance)
     a, b = image_pair(a, b, max_val)
     least = parameters.smallest_side
+    formula = f"4 * 2^({parameters.scales} - 2) + 1 = " if least > 1 else ""
     rule = (
         f"NLPD of family {parameters.family} with {parameters.scales} scales needs images of at least "
-        f"4 * 2^({parameters.scales} - 2) + 1 = {least} pixels a side"
+        f"{formula}{least} pixels a side"
     )
     images = check_sides(a, least, rule)
     squares = [
@@ -83,6 +84,8 @@ def resolved_parameters(
       ValueError: an option cannot work, or contradicts the parameters.
     """
     check_number("epsilon", epsilon, at_least=0)
+    if not isinstance(parameters, (NLPDParameters, type(None))):
+        raise ValueError(f"parameters must be NLPDParameters or None, not {parameters!r}")
     if parameters is None:
         parameters = published_parameters(family or "2016", 6 if scales is None else scales)
     if family is not None:

@@ -10,7 +10,12 @@ import tensorflow as tf
 
 from tfnoise.losses.inputs import check_sides, check_whole, image_pair
 from tfnoise.losses.laplacian_pyramid import laplacian_bands, smallest_side
-from tfnoise.losses.nlpd_parameters import NLPDParameters, check_family, published_parameters
+from tfnoise.losses.nlpd_parameters import (
+    MOST_SCALES,
+    NLPDParameters,
+    check_family,
+    published_parameters,
+)
 from tfnoise.losses.planes import to_planes
 
 _LEAST_SIGMA = 1e-6
@@ -44,8 +49,9 @@ def fit_nlpd(
       ValueError: no image, one that does not fit, or an option out of range.
     """
     check_family(family)
-    check_whole("scales", scales, 1, None if neighbourhood else published_parameters(family).scales)
-    if neighbourhood not in (3, 5, None):
+    published_parameters(family, scales if neighbourhood is None else 1)
+    check_whole("scales", scales, 1, MOST_SCALES)
+    if neighbourhood not in (3, 5, None) or isinstance(neighbourhood, float):
         raise ValueError(f"neighbourhood must be 3, 5 or None, not {neighbourhood!r}")
     least = smallest_side(scales, family)
     rule = f"NLPD of family {family} with {scales} scales needs images of at least {least} pixels a side"

@@ -20,7 +20,9 @@ FAMILIES = ("2016", "2017")
 
 _FORMAT = "tfnoise NLPD parameters, version 1"
 _LARGEST_FILE_BYTES = 1 << 20
-_MOST_SCALES = 16
+MOST_SCALES = 16
+"""More than any image has room for."""
+
 _WIDEST = 11
 
 # Laparra et al. 2016 as their co-author implements it: sigma, and the weights of the pixels above, left,
@@ -67,20 +69,27 @@ class NLPDParameters:
 
     def __post_init__(self) -> None:
         check_family(self.family)
-        if not 1 <= len(self.sigma) <= _MOST_SCALES or len(self.sigma) != len(self.weights):
+        try:
+            object.__setattr__(self, "sigma", tuple(float(value) for value in self.sigma))
+            matrices = [[[float(value) for value in row] for row in matrix] for matrix in self.weights]
+        except (TypeError, ValueError):
             raise ValueError(
-                f"sigma and weights must have an entry for each of 1 to {_MOST_SCALES} scales, "
+                "sigma must hold numbers, and weights matrices of numbers, one a scale"
+            ) from None
+        object.__setattr__(self, "weights", tuple(tuple(map(tuple, matrix)) for matrix in matrices))
+        if not 1 <= len(self.sigma) <= MOST_SCALES or len(self.sigma) != len(self.weights):
+            raise ValueError(
+                f"sigma and weights must have an entry for each of 1 to {MOST_SCALES} scales, "
                 f"not {len(self.sigma)} and {len(self.weights)}"
             )
         for scale, (sigma, weights) in enumerate(zip(self.sigma, self.weights), 1):
-            matrix = np.asarray(weights, np.float64)
-            side = len(matrix)
+            side = len(weights)
+            matrix = np.array(weights) if {len(row) for row in weights} == {side} else np.empty(0)
             if not (np.isfinite(sigma) and sigma > 0):
                 raise ValueError(f"sigma of scale {scale} must be a positive number, not {sigma!r}")
             if matrix.shape != (side, side) or side % 2 == 0 or side > _WIDEST:
                 raise ValueError(
-                    f"weights of scale {scale} must be a square matrix of an odd side up to {_WIDEST}, "
-                    f"not of shape {matrix.shape}"
+                    f"weights of scale {scale} must be a square matrix of an odd side up to {_WIDEST}"
                 )
             if not np.all(np.isfinite(matrix)) or matrix.min() < 0:
                 raise ValueError(f"weights of scale {scale} must be finite numbers, none negative")
@@ -113,10 +122,8 @@ class NLPDParameters:
           ValueError: something is missing or cannot be used.
         """
         try:
-            sigma = tuple(float(value) for value in values["sigma"])
-            matrices = [[[float(value) for value in row] for row in matrix] for matrix in values["weights"]]
-            weights = tuple(tuple(tuple(row) for row in matrix) for matrix in matrices)
-            return cls(str(values["family"]), sigma, weights, str(values.get("origin", "")))
+            origin = str(values.get("origin", ""))
+            return cls(str(values["family"]), values["sigma"], values["weights"], origin)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"needs family, sigma and weights ({type(error).__name__}: {error})") from None
 
@@ -169,7 +176,7 @@ def published_parameters(family: str = "2016", scales: int = 6) -> NLPDParameter
       ValueError: an unknown family, or a number of scales that it does not have.
     """
     check_family(family)
-    most = len(_PUBLISHED_2016) if family == "2016" else _MOST_SCALES
+    most = len(_PUBLISHED_2016) if family == "2016" else MOST_SCALES
     check_whole("scales", scales, 1, most)
     if family == "2016":
         rows = (*_PUBLISHED_2016[: scales - 1], _PUBLISHED_2016[-1])
