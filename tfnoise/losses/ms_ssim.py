@@ -174,8 +174,7 @@ def _mean_ssim(
 def _mean_contrast_structure(a: tf.Tensor, b: tf.Tensor, taps: np.ndarray, c2: float) -> tf.Tensor:
     """The mean of contrast-structure: `[planes]`.
 
-    The gradient is written out, since that takes three blurs where automatic differentiation takes four and
-    twice the memory.
+    The gradient is written out, since that takes three blurs where automatic differentiation takes four.
     """
 
     @tf.custom_gradient
