@@ -36,6 +36,9 @@ def test_the_whole_way_from_ratings_to_json_table_and_picture(run_script, tmp_pa
     fitted = run_script("fit_nlpd", f"--data={rated}", "-o", tmp_path / "nlpd.json")
     assert fitted.returncode == 0, fitted.stderr
     assert "wrote" in fitted.stdout and "27 of 27 clips" in fitted.stdout
+    assert "too small" not in fitted.stdout
+    deep = run_script("fit_nlpd", f"--data={rated}", "-o", tmp_path / "deep.json", "--scales=12")
+    assert deep.returncode == 0 and "Scale 9, 10, 11, 12: the images are too small" in deep.stdout
 
     options = [f"--ratings={rated / 'ratings.csv'}", "--resamples=100"]
     done = run_script("correlate", *options, f"--nlpd_parameters={tmp_path / 'nlpd.json'}", "--json")

@@ -72,6 +72,9 @@ def fit_from_flags() -> int:
     ]
     say(table(rows, ["scale", "sigma", "sum of weights"], "rrr"))
     say(f"\nFitted to {used} of {len(clips)} clips; the last scale is the low-pass residual.")
+    flat = [str(scale) for scale, weights in enumerate(fitted.weights, 1) if not np.any(weights)]
+    if flat:
+        say(f"Scale {', '.join(flat)}: the images are too small there; use fewer --scales.")
     for line in problems:
         say(f"  left out: {line}")
     say(f"wrote {path}")
