@@ -39,7 +39,11 @@ def sizes(tensor: tf.Tensor) -> list:
 
 def filtered(planes: tf.Tensor, taps: np.ndarray, stride: int = 1, padding: str = "VALID") -> tf.Tensor:
     """The cross-correlation of each plane with `taps [rows, columns]`; "SAME" pads with zeros."""
-    return tf.nn.depthwise_conv2d(planes, _kernel(planes, taps), [1, stride, stride, 1], padding)
+    kernel = _kernel(planes, taps)
+    if planes.shape[3] == 1:
+        # A plane alone has no vectors: the ordinary convolution is faster there.
+        return tf.nn.conv2d(planes, kernel, stride, padding)
+    return tf.nn.depthwise_conv2d(planes, kernel, [1, stride, stride, 1], padding)
 
 
 def spread(planes: tf.Tensor, taps: np.ndarray, height, width, stride: int = 1) -> tf.Tensor:
@@ -49,6 +53,8 @@ def spread(planes: tf.Tensor, taps: np.ndarray, height, width, stride: int = 1) 
     """
     shape = tf.stack([1, height, width, sizes(planes)[3]])
     kernel = _kernel(planes, taps)
+    if planes.shape[3] == 1:
+        return tf.nn.conv2d_transpose(planes, kernel, shape, stride, "VALID")
     return tf.nn.depthwise_conv2d_backprop_input(shape, kernel, planes, [1, stride, stride, 1], "VALID")
 
 
