@@ -1,7 +1,7 @@
 """The losses' speed and memory, against TensorFlow's MS-SSIM and a straightforward NLPD, and in training.
 
 Times are of both in turns in one process; memory is of each in a fresh process, which `python -m
-tfnoise.benchmarks.losses CASE DIRECTION` is.
+tfnoise.benchmarks.losses LOSS WHICH DIRECTION` is, where WHICH is 0 for ours and 1 for the other.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ def correlate_from_flags() -> int:
         images = correlation.pair_images(pairs, front_end)
         used, values, unusable = correlation.metric_values(metrics, images, progress.update)
     problems += unusable
+    # The first metric is MSE.
     identical = values[0] == 0 if used else np.zeros(0, bool)
     if not FLAGS.identical:
         used = [pair for pair, same in zip(used, identical) if not same]

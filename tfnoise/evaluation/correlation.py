@@ -53,13 +53,11 @@ class PairMetric:
       name: for tables and JSON.
       function: of two image batches, to `[batch]` values.
       least_side: pixels that an image needs a side.
-      baseline: whether others are compared with it.
     """
 
     name: str
     function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
     least_side: int = 1
-    baseline: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +77,7 @@ class Agreement:
     Attributes:
       pairs: how many it was computed on.
       coefficients: estimates by the names of `COEFFICIENTS`, with 95 % intervals; of a distance negative.
-      gain: |Spearman| less that of the baseline metric, on the same resamples; None for the baseline itself.
+      gain: |Spearman| less that of the first metric, on the same resamples; None for the first itself.
     """
 
     pairs: int
@@ -88,9 +86,9 @@ class Agreement:
 
 
 def pair_metrics(ms_ssim_scales: int = 4, fitted: NLPDParameters | None = None) -> list[PairMetric]:
-    """The metrics: MSE (the baseline), SSIM, MS-SSIM, NLPD of both families, and a fitted NLPD if given."""
+    """The metrics: MSE, SSIM, MS-SSIM, NLPD of both families, and a fitted NLPD if given."""
     metrics = [
-        PairMetric("mse", mse, baseline=True),
+        PairMetric("mse", mse),
         PairMetric("ssim", ssim, smallest_side(1)),
         PairMetric(
             f"ms_ssim_{ms_ssim_scales}",
@@ -200,7 +198,6 @@ def agreements(
         drawn = generator.integers(0, len(members), len(members))
         chosen = np.concatenate([members[group] for group in drawn])
         resampled[number] = _coefficients(values[:, chosen], ratings[chosen])
-    baseline = next(place for place, metric in enumerate(metrics) if metric.baseline)
     rank = COEFFICIENTS.index("spearman")
     result = {}
     for place, metric in enumerate(metrics):
@@ -209,9 +206,9 @@ def agreements(
             for column, name in enumerate(COEFFICIENTS)
         }
         gain = None
-        if place != baseline:
-            gains = np.abs(resampled[:, place, rank]) - np.abs(resampled[:, baseline, rank])
-            gain = _estimate(abs(found[place, rank]) - abs(found[baseline, rank]), gains)
+        if place:
+            gains = np.abs(resampled[:, place, rank]) - np.abs(resampled[:, 0, rank])
+            gain = _estimate(abs(found[place, rank]) - abs(found[0, rank]), gains)
         result[metric.name] = Agreement(int(np.isfinite(values[place]).sum()), estimates, gain)
     return result
 

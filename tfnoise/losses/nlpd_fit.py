@@ -49,8 +49,8 @@ def fit_nlpd(
       ValueError: no image, one that does not fit, or an option out of range.
     """
     check_family(family)
-    published_parameters(family, scales if neighbourhood is None else 1)
     check_whole("scales", scales, 1, MOST_SCALES)
+    published = published_parameters(family, scales).weights if neighbourhood is None else None
     if neighbourhood not in (3, 5, None) or isinstance(neighbourhood, float):
         raise ValueError(f"neighbourhood must be 3, 5 or None, not {neighbourhood!r}")
     least = smallest_side(scales, family)
@@ -70,11 +70,8 @@ def fit_nlpd(
         on_images(batch.shape[0])
     if not count:
         raise ValueError("images must hold one image or more, and there is none")
-    sigma = tuple(max(band_sums.mean(), _LEAST_SIGMA) for band_sums in sums)
-    if neighbourhood is None:
-        weights = published_parameters(family, scales).weights
-    else:
-        weights = tuple(tuple(map(tuple, band_sums.weights().tolist())) for band_sums in sums)
+    sigma = [max(band_sums.mean(), _LEAST_SIGMA) for band_sums in sums]
+    weights = published or [band_sums.weights() for band_sums in sums]
     return NLPDParameters(family, sigma, weights, origin=f"fitted to {count} images")
 
 
