@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfnoise.data.pmqd import COLUMNS
+from tfnoise.data.clip_list import COLUMNS
 from tfnoise.data.ratings import pmqd_pairs, read_ratings
 from tfnoise.errors import InputError
 

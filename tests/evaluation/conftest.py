@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfnoise.audio import FrontEnd
 from tfnoise.autoencoder import Autoencoder
-from tfnoise.data.pmqd import COLUMNS
+from tfnoise.data.clip_list import COLUMNS
 from tfnoise.serving import export_model
 
 RATE_HZ = 16000

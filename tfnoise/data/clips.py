@@ -20,7 +20,7 @@ import tensorflow as tf
 from tfnoise.audio.files import AudioInfo, is_remote, probe, read, sample_problem
 from tfnoise.audio.front_end import REFERENCE_FLOOR_DB, FrontEnd, is_silent, waveform_to_image
 from tfnoise.audio.resample import resample, to_mono
-from tfnoise.data.pmqd import Clip
+from tfnoise.data.clip_list import Clip
 from tfnoise.errors import InputError
 
 # What tensorflow-io decodes to the very samples that soundfile gives, in the order of _decode's branches.

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tfnoise.audio.files import AUDIO_SUFFIXES, is_remote
-from tfnoise.data.pmqd import LIST_NAME, ORIGINAL, Clip, list_path, read_list
+from tfnoise.data.clip_list import LIST_NAME, ORIGINAL, Clip, list_path, read_list
 from tfnoise.errors import InputError
 
 __all__ = ["Clip", "list_clips"]

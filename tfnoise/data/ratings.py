@@ -9,7 +9,7 @@ import math
 import os
 
 from tfnoise.audio.files import is_remote
-from tfnoise.data.pmqd import ORIGINAL, list_text, read_list, stays_inside
+from tfnoise.data.clip_list import ORIGINAL, list_text, read_list, stays_inside
 from tfnoise.errors import InputError
 
 RATING_COLUMNS = ("rating", "rating_mean")
