@@ -1,33 +1,46 @@
-"""Audio files, sample rates, and the front end between a waveform and its mel-spectrogram image."""
+"""Audio files, sample rates, and the front end between a waveform and its mel-spectrogram image, and back."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
 
 from tfnoise.audio.files import AUDIO_SUFFIXES, AudioInfo, probe, read
-from tfnoise.audio.front_end import (
-    REFERENCE_FLOOR_DB,
-    FrontEnd,
-    image_to_mel,
-    is_silent,
-    mel_filterbank,
-    mel_spectrogram,
-    mel_to_image,
-    reference_db,
-    waveform_to_image,
-)
+from tfnoise.audio.front_end import FrontEnd
 from tfnoise.audio.resample import resample, to_mono
+
+# What is imported only when asked for, since it takes TensorFlow: files and settings need none.
+_LATER = {
+    "REFERENCE_FLOOR_DB": "image",
+    "ImageToWaveform": "keras_layers",
+    "WaveformToImage": "keras_layers",
+    "degrade": "degradations",
+    "griffin_lim": "phase",
+    "image_to_mel": "image",
+    "image_to_waveform": "resynthesis",
+    "is_silent": "image",
+    "mel_filterbank": "mel",
+    "mel_spectrogram": "mel",
+    "mel_to_image": "image",
+    "mel_to_magnitude": "mel",
+    "reference_db": "image",
+    "waveform_chunks": "resynthesis",
+    "waveform_to_image": "image",
+}
 
 __all__ = [
     "AUDIO_SUFFIXES",
-    "REFERENCE_FLOOR_DB",
     "AudioInfo",
     "FrontEnd",
-    "image_to_mel",
-    "is_silent",
-    "mel_filterbank",
-    "mel_spectrogram",
-    "mel_to_image",
     "probe",
     "read",
-    "reference_db",
     "resample",
     "to_mono",
-    "waveform_to_image",
+    *sorted(_LATER),
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(importlib.import_module(f"tfnoise.audio.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.audio.files import AudioInfo, is_remote, probe, read, sample_problem
-from tfnoise.audio.front_end import REFERENCE_FLOOR_DB, FrontEnd, is_silent, waveform_to_image
+from tfnoise.audio.front_end import FrontEnd
+from tfnoise.audio.image import REFERENCE_FLOOR_DB, is_silent, waveform_to_image
 from tfnoise.audio.resample import resample, to_mono
 from tfnoise.data.clip_list import Clip
 from tfnoise.errors import InputError

@@ -1,0 +1,170 @@
+"""Phase reconstruction: a waveform for magnitudes of a short-time Fourier transform.
+
+    waveform = griffin_lim(magnitude, FrontEnd())      # [batch, samples]
+
+A start from the phase's gradient, then accelerated Griffin-Lim. `bin/benchmark audio` compares the starts and
+iterations on any folder of audio. Stock TensorFlow, dynamic lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfnoise.audio.front_end import FrontEnd
+from tfnoise.audio.stft import Stft, hann, stft
+
+ITERATIONS = 32
+MOMENTUM, RELAXATION = 0.9, 1.25
+STARTS = ("gradient", "random")
+
+# A Hann window of n samples is like a Gaussian exp(-pi t ** 2 / (_GAUSSIAN * n ** 2)); Prusa and Sondergaard,
+# "Real-time spectrogram inversion using phase gradient heap integration", DAFx 2016, table 1.
+_GAUSSIAN = 0.25645
+# Magnitudes below this share of the clip's largest tell nothing of the phase.
+_LEAST_SHARE = 1e-6
+_TINY = 1e-20
+
+
+def griffin_lim(
+    magnitude: Any,
+    front_end: FrontEnd,
+    iterations: int = ITERATIONS,
+    samples: int | tf.Tensor | None = None,
+    start: str = "gradient",
+    seeds: Sequence[int] | tf.Tensor | int = 0,
+    momentum: float = MOMENTUM,
+    relaxation: float = RELAXATION,
+    known: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Waveforms whose |STFT| is near the given magnitudes.
+
+    Each iteration gives the present waveform's spectrum the magnitudes wanted, takes the waveform nearest to
+    that, oversteps by `relaxation` and goes on by `momentum` of the last move. Momentum 0.99 with relaxation
+    1 and a random start is fast Griffin-Lim; 0 with 1 is Griffin and Lim's own. Since the transform is
+    linear, both act on the waveform, at a quarter of the cost or less, with the same result.
+
+    Args:
+      magnitude: floats `[bins, frames]` or `[batch, bins, frames]`, bins = n_fft // 2 + 1, not negative.
+      front_end: n_fft, hop and centre count.
+      iterations: 0 or more.
+      samples: of the waveforms; None: the fewest that have so many frames. At most hop - 1 more are useful.
+      start: "gradient", the phase integrated along time from the magnitudes' slope along frequency, which
+        needs no random numbers; or "random".
+      seeds: of a random start: one for all clips or one a clip, so that a clip does not depend on its batch.
+      momentum: 0 or more; above 1 it diverges.
+      relaxation: 1 to below 2.
+      known: float32 `[batch, n]`, n at least n_fft: what the waveforms begin with, where they go on from
+        others. The iterations hold it, so that the rest joins it in phase; what is returned is near it. Not
+        with frames that are centred.
+
+    Returns:
+      float32 `[samples]` or `[batch, samples]`.
+
+    Raises:
+      ValueError: when magnitude has another number of bins, or start is unknown.
+
+    Source: Perraudin, Balazs, Sondergaard, "A fast Griffin-Lim algorithm", WASPAA 2013; Nenov, Nguyen,
+      Balazs, Bot, "Faster than fast: accelerating the Griffin-Lim algorithm", ICASSP 2023, with its two
+      inertias equal; the start: Prusa, Balazs, Sondergaard, "A noniterative method for reconstruction of
+      phase from STFT magnitude", IEEE/ACM TASLP 25(5), 2017, along time alone.
+    """
+    magnitude = tf.cast(magnitude, tf.float32)
+    bins = front_end.n_fft // 2 + 1
+    if magnitude.shape.rank not in (2, 3) or magnitude.shape[-2] not in (None, bins):
+        raise ValueError(f"magnitudes of this front end are [..., {bins}, frames], not {magnitude.shape}")
+    if start not in STARTS:
+        raise ValueError(f"start must be one of {', '.join(STARTS)}, not {start!r}")
+    clips = magnitude if magnitude.shape.rank == 3 else magnitude[tf.newaxis]
+    transform = stft(front_end.n_fft, front_end.hop, front_end.centre)
+    batch, frames = tf.shape(clips)[0], tf.shape(clips)[2]
+    if samples is None:
+        samples = front_end.n_fft + (frames - 1) * front_end.hop - 2 * transform.margin
+        samples = tf.maximum(samples, 1)
+    if start == "gradient":
+        cycles = _gradient_phase(clips, front_end, _first_phase(known, front_end))
+    else:
+        cycles = _random_phase(tf.broadcast_to(tf.convert_to_tensor(seeds, tf.int32), [batch]), bins, frames)
+
+    wanted = transform.folded(clips)
+    gain = transform.overlap_gain(frames, samples)
+    held = _holder(transform, known, frames)
+    rows = held(transform.overlap_added(wanted * _rotation(transform, cycles), gain))
+
+    def improve(index: tf.Tensor, now: tf.Tensor, ahead: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        projected = held(_with_magnitude(transform, ahead, wanted, gain))
+        after = ahead + relaxation * (projected - ahead)
+        return index + 1, after, after + momentum * (after - now)
+
+    _, _, rows = tf.while_loop(
+        lambda index, *_: index < iterations, improve, (tf.constant(0), rows, rows), parallel_iterations=1
+    )
+    if iterations:
+        rows = _with_magnitude(transform, rows, wanted, gain)
+    waveform = transform.waveform(rows, samples)
+    return waveform if magnitude.shape.rank == 3 else waveform[0]
+
+
+def _with_magnitude(transform: Stft, rows: tf.Tensor, wanted: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:
+    spectrum = transform.spectrum(rows)
+    power = tf.square(spectrum[0]) + tf.square(spectrum[1])
+    return transform.overlap_added(spectrum * (wanted * tf.math.rsqrt(power + _TINY)), gain)
+
+
+def _holder(transform: Stft, known: tf.Tensor | None, frames: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Puts the known beginning into rows."""
+    if known is None:
+        return lambda rows: rows
+    is_known = transform.rows(tf.ones_like(known), frames) > 0
+    known_rows = transform.rows(known, frames)
+    return lambda rows: tf.where(is_known, known_rows, rows)
+
+
+def _rotation(transform: Stft, cycles: tf.Tensor) -> tf.Tensor:
+    """exp(2 pi i cycles) of phases `[batch, bins, frames]`, as a spectrum."""
+    angle = 2 * np.pi * transform.folded(cycles)
+    sign = np.where(transform.conjugate, -1.0, 1.0).astype(np.float32)[:, None]
+    return tf.stack([tf.cos(angle), sign * tf.sin(angle)])
+
+
+def _gradient_phase(magnitude: tf.Tensor, front_end: FrontEnd, first_phase: tf.Tensor | None) -> tf.Tensor:
+    """Phases in cycles, `[batch, bins, frames]`.
+
+    Beside its own bin's advance, a phase advances by the slope of the log-magnitude along frequency: a peak
+    pulls the bins on its flanks towards its own frequency. The mean of neighbouring frames counts.
+    """
+    n_fft, hop = front_end.n_fft, front_end.hop
+    bins = n_fft // 2 + 1
+    floor = tf.reduce_max(magnitude, axis=[1, 2], keepdims=True) * _LEAST_SHARE
+    level = tf.math.log(tf.maximum(magnitude, floor) + _TINY)
+    slope = tf.pad((level[:, 2:] - level[:, :-2]) / 2, [[0, 0], [1, 1], [0, 0]])[:, :bins]
+    pull = slope * (hop / (2 * np.pi * _GAUSSIAN * n_fft))
+    advance = tf.pad((pull[:, :, 1:] + pull[:, :, :-1]) / 2, [[0, 0], [0, 0], [1, 0]])
+    # In whole numbers, since a float32 of many cycles has lost the fraction that counts.
+    bin_number = tf.range(bins, dtype=tf.int64)[:, tf.newaxis]
+    frame_number = tf.range(tf.shape(magnitude, tf.int64)[2])
+    own = tf.cast((bin_number * hop % n_fft) * frame_number % n_fft, tf.float32) / n_fft
+    return own + tf.cumsum(advance, axis=2) + first_phase[:, :, tf.newaxis]
+
+
+def _first_phase(known: tf.Tensor | None, front_end: FrontEnd) -> tf.Tensor:
+    """The first frame's phase in cycles, `[batch or 1, bins]`: the known one's, or a central pulse's."""
+    if known is None:
+        # Phases count from a frame's first sample, and a peak's parts agree at its middle.
+        return tf.constant(np.arange(front_end.n_fft // 2 + 1) % 2 / 2, tf.float32)[tf.newaxis]
+    spectrum = tf.signal.rfft(known[:, : front_end.n_fft] * hann(front_end.n_fft).astype(np.float32))
+    return tf.math.angle(spectrum) / (2 * np.pi)
+
+
+def _random_phase(seeds: tf.Tensor, bins: int, frames: tf.Tensor) -> tf.Tensor:
+    """Phases in cycles, `[batch, bins, frames]`, each clip by its seed alone."""
+
+    def of_clip(seed: tf.Tensor) -> tf.Tensor:
+        return tf.random.stateless_uniform([frames, bins], tf.stack([seed, 0]))
+
+    # Frames first, so that a clip's phases do not depend on how many frames follow.
+    cycles = tf.map_fn(of_clip, seeds, fn_output_signature=tf.float32)
+    return tf.transpose(cycles, [0, 2, 1])
