@@ -19,6 +19,7 @@ _LATER = {
     "image_to_mel": "image",
     "image_to_waveform": "resynthesis",
     "is_silent": "image",
+    "magnitude_spectrogram": "mel",
     "mel_filterbank": "mel",
     "mel_spectrogram": "mel",
     "mel_to_image": "image",

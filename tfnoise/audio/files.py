@@ -94,12 +94,19 @@ def probe(path: str | os.PathLike[str]) -> AudioInfo:
     return info
 
 
-def read(path: str | os.PathLike[str], minimum_samples: int = 1) -> tuple[np.ndarray, int]:
-    """The samples of an audio file.
+def read(
+    path: str | os.PathLike[str],
+    minimum_samples: int = 1,
+    first_sample: int = 0,
+    sample_count: int | None = None,
+) -> tuple[np.ndarray, int]:
+    """The samples of an audio file, or of a part of it.
 
     Args:
       path: a file on this machine, or a URL, which is fetched whole.
       minimum_samples: the fewest samples per channel that the caller can use, 1 or more.
+      first_sample: where to begin.
+      sample_count: how many samples per channel to read; None: to the end.
 
     Returns:
       float32 `[samples, channels]`, full scale -1..1 (files of floats may exceed it), and the sample rate
@@ -115,14 +122,21 @@ def read(path: str | os.PathLike[str], minimum_samples: int = 1) -> tuple[np.nda
         step = max(1, _VALUES_A_PIECE // info.channels)
         pieces = []
         with _sound_errors(path), sound:
+            if first_sample:
+                sound.seek(first_sample)
+            left = _UNKNOWN_SAMPLES if sample_count is None else sample_count
             while True:
-                piece = sound.read(step, dtype="float32", always_2d=True)
+                asked = min(step, left)
+                piece = sound.read(asked, dtype="float32", always_2d=True)
                 pieces.append(piece)
-                if len(piece) < step:
+                left -= len(piece)
+                if len(piece) < asked or not left:
                     break
     samples = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-    if info.container in _EXACT_CONTAINERS and len(samples) < info.samples:
-        raise InputError(_cut_short(path, info.samples, len(samples)))
+    if sample_count is None and info.container in _EXACT_CONTAINERS:
+        sample_count = info.samples - first_sample
+    if sample_count is not None and len(samples) < sample_count:
+        raise InputError(_cut_short(path, first_sample + sample_count, first_sample + len(samples)))
     problem = sample_problem(path, samples, minimum_samples)
     if problem:
         raise InputError(problem)

@@ -76,28 +76,62 @@ def mel_spectrogram(waveform: Any, front_end: FrontEnd) -> tf.Tensor:
       ValueError: when the waveform holds no floats, has neither one nor two axes, or is known to be too
         short: empty, or below n_fft samples where the frames are not centred.
     """
+    clips, alone = _clips(waveform, front_end)
+    power, batch, frames = _power(clips, front_end)
+    if front_end.power != 2.0:
+        power = tf.pow(power + _SMALLEST_POWER, front_end.power / 2)
+    mel = tf.matmul(_folded_filterbank(front_end), power)
+    mel = tf.transpose(tf.reshape(mel, [front_end.mels, batch, frames]), [1, 0, 2])
+    return mel[0] if alone else mel
+
+
+def magnitude_spectrogram(waveform: Any, front_end: FrontEnd) -> tf.Tensor:
+    """The magnitudes |STFT| of a waveform.
+
+    Args:
+      waveform: floats `[samples]` or `[batch, samples]`.
+      front_end: n_fft, hop and centre count.
+
+    Returns:
+      float32 `[n_fft // 2 + 1, frames]` or `[batch, n_fft // 2 + 1, frames]`.
+
+    Raises:
+      ValueError: as `mel_spectrogram` does.
+    """
+    clips, alone = _clips(waveform, front_end)
+    power, batch, frames = _power(clips, front_end)
+    by_bin = stft(front_end.n_fft, front_end.hop, front_end.centre).by_bin(power)
+    magnitude = tf.sqrt(tf.reshape(by_bin, [-1, batch, frames]))
+    magnitude = tf.transpose(magnitude, [1, 0, 2])
+    return magnitude[0] if alone else magnitude
+
+
+def _clips(waveform: Any, front_end: FrontEnd) -> tuple[tf.Tensor, bool]:
+    """The waveform as float32 `[batch, samples]`, and whether it was one alone."""
     waveform = tf.convert_to_tensor(waveform)
     if not waveform.dtype.is_floating:
         raise ValueError(f"a waveform must hold floats with full scale -1..1, not {waveform.dtype.name}")
     waveform = tf.cast(waveform, tf.float32)
     if waveform.shape.rank not in (1, 2):
         raise ValueError(f"a waveform must be [samples] or [batch, samples], not of shape {waveform.shape}")
-    known = waveform.shape[-1]
-    if known is not None and front_end.frames(known) == 0:
+    samples = waveform.shape[-1]
+    if samples is not None and front_end.frames(samples) == 0:
         least = front_end.samples(1)
-        raise ValueError(f"a waveform of {known} samples has no frame: this front end needs {least} or more")
-    clips = waveform if waveform.shape.rank == 2 else waveform[tf.newaxis]
+        raise ValueError(
+            f"a waveform of {samples} samples has no frame: this front end needs {least} or more"
+        )
+    alone = waveform.shape.rank == 1
+    return (waveform[tf.newaxis] if alone else waveform), alone
+
+
+def _power(clips: tf.Tensor, front_end: FrontEnd) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | int]:
+    """|STFT| ** 2 of coefficients, `[coefficients, batch * frames]`, and the numbers of clips and frames."""
     transform = stft(front_end.n_fft, front_end.hop, front_end.centre)
     batch, samples = tf.shape(clips)[0], tf.shape(clips)[1]
     count = tf.maximum(0, 1 + (samples + 2 * transform.margin - front_end.n_fft) // front_end.hop)
-    frames = count if known is None else front_end.frames(known)
+    frames = count if clips.shape[1] is None else front_end.frames(clips.shape[1])
     spectrum = transform.spectrum(transform.rows(clips, frames))
-    power = tf.square(spectrum[0]) + tf.square(spectrum[1])
-    if front_end.power != 2.0:
-        power = tf.pow(power + _SMALLEST_POWER, front_end.power / 2)
-    mel = tf.matmul(_folded_filterbank(front_end), power)
-    mel = tf.transpose(tf.reshape(mel, [front_end.mels, batch, frames]), [1, 0, 2])
-    return mel if waveform.shape.rank == 2 else mel[0]
+    return tf.square(spectrum[0]) + tf.square(spectrum[1]), batch, frames
 
 
 def mel_to_magnitude(mel: Any, front_end: FrontEnd, iterations: int = 16) -> tf.Tensor:

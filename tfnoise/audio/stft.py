@@ -143,6 +143,10 @@ class Stft:
         by_bin = tf.reshape(tf.transpose(values, [1, 0, 2]), [self.n_fft // 2 + 1, -1])
         return tf.gather(by_bin, self.bins)
 
+    def by_bin(self, values: tf.Tensor) -> tf.Tensor:
+        """Of values of coefficients, `[coefficients, count]`, each bin's: `[bins, count]`."""
+        return tf.gather(values, np.unique(self.bins, return_index=True)[1])
+
 
 @functools.lru_cache(maxsize=32)
 def stft(n_fft: int, hop: int, centre: bool) -> Stft:

@@ -9,8 +9,11 @@ from tfnoise.data.listing import Clip, list_clips
 
 # What is imported only when asked for: listing a folder needs none of it.
 _LATER = {
+    "degrade_map": "tfnoise.data.degraded",
     "natural_images": "tfnoise.data.clips",
     "noise_images": "tfnoise.data.noise",
+    "pmqd": "tfnoise.data.image_sets",
+    "recordings": "tfnoise.data.image_sets",
     "synthetic_clips": "tfnoise.data.synthetic",
 }
 

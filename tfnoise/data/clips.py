@@ -33,7 +33,11 @@ _CLIPS_AT_ONCE = 8
 
 
 def natural_images(
-    clips: Sequence[Clip], front_end: FrontEnd, multiple: int = 16, parallel_calls: int | None = None
+    clips: Sequence[Clip],
+    front_end: FrontEnd,
+    multiple: int = 16,
+    parallel_calls: int | None = None,
+    with_waveforms: bool = False,
 ) -> tf.data.Dataset:
     """The images of clips, in their order, one element a clip; one that cannot be used is told, not dropped.
 
@@ -45,6 +49,7 @@ def natural_images(
       front_end: the settings of the images.
       multiple: frames that an image is a whole multiple of; a clip with fewer has a problem.
       parallel_calls: clips handled at once; None lets tf.data decide. The order never depends on it.
+      with_waveforms: whether the elements have the waveforms, too.
 
     Returns:
       A dataset of dictionaries with known cardinality:
@@ -53,6 +58,7 @@ def natural_images(
         reference_db: float32 `[]`, dB as in `reference_db`; of a clip with a problem, its floor.
         problem: string `[]`, "" or one line that names the file and what is wrong with it: missing, damaged,
           too short, not finite, or silent.
+        waveform: if asked for, float32 `[samples]`, mono at the front end's rate, as far as the image goes.
 
     Raises:
       ValueError: when `multiple` is below 1.
@@ -60,7 +66,7 @@ def natural_images(
     if multiple < 1:
         raise ValueError(f"multiple must be 1 or more, not {multiple}")
     calls = tf.data.AUTOTUNE if parallel_calls is None else parallel_calls
-    routes = [_route(clip.path) for clip in clips]
+    routes = [_route(clip) for clip in clips]
     if any(route != _BY_SOUNDFILE or is_remote(clip.path) for clip, (route, *_) in zip(clips, routes)):
         import tensorflow_io  # noqa: F401  (registers its decoders, and the file systems of URLs)
     items = {
@@ -70,6 +76,8 @@ def natural_images(
         "rate": tf.constant([rate for _, rate, _, _ in routes], tf.int32, [len(clips)]),
         "samples": tf.constant([samples for _, _, samples, _ in routes], tf.int64, [len(clips)]),
         "md5": tf.constant([md5 for _, _, _, md5 in routes], tf.string, [len(clips)]),
+        "first": tf.constant([clip.first_sample for clip in clips], tf.int64, [len(clips)]),
+        "count": tf.constant([_count(clip) for clip in clips], tf.int64, [len(clips)]),
     }
     with_graph = any(route != _BY_SOUNDFILE for route, _, _, _ in routes)
     dataset = tf.data.Dataset.from_tensor_slices(items).interleave(
@@ -79,14 +87,25 @@ def natural_images(
         deterministic=True,
     )
     dataset = dataset.map(
-        lambda item: _image(item, front_end, multiple), num_parallel_calls=calls, deterministic=True
+        lambda item: _image(item, front_end, multiple, with_waveforms),
+        num_parallel_calls=calls,
+        deterministic=True,
     )
     return dataset.apply(tf.data.experimental.assert_cardinality(len(clips)))
 
 
-def _route(path: str) -> tuple[int, int, int, bytes]:
-    """A file's branch of _decode or _BY_SOUNDFILE, its rate in Hz, its samples, and its checksum if FLAC."""
+def _count(clip: Clip) -> int:
+    """The samples that a clip asks for; -1 for all to the end."""
+    return -1 if clip.sample_count is None else clip.sample_count
+
+
+def _route(clip: Clip) -> tuple[int, int, int, bytes]:
+    """A clip's branch of _decode or _BY_SOUNDFILE, its rate in Hz, its samples, and its checksum if FLAC."""
     by_soundfile = (_BY_SOUNDFILE, 0, 0, b"")
+    path = clip.path
+    if clip.first_sample or clip.sample_count is not None:
+        # Only soundfile reads a part of a file without decoding all of it.
+        return by_soundfile
     try:
         info = probe(path)
         if (info.container, info.subtype) not in _GRAPH_FORMATS or _too_dense(info):
@@ -186,17 +205,18 @@ def _checked(integers: np.ndarray, md5: bytes) -> np.ndarray:
 
 def _read_by_soundfile(item: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     samples, rate, problem = tf.numpy_function(
-        _read_or_problem, [item["path"]], [tf.float32, tf.int32, tf.string]
-    )  # fmt: skip
+        _read_or_problem, [item["path"], item["first"], item["count"]], [tf.float32, tf.int32, tf.string]
+    )
     samples.set_shape([None, None])
     rate.set_shape([])
     problem.set_shape([])
     return {**_kept(item), "samples": samples, "rate": rate, "problem": problem}
 
 
-def _read_or_problem(path: bytes) -> tuple[np.ndarray, np.int32, bytes]:
+def _read_or_problem(path: bytes, first: int, count: int) -> tuple[np.ndarray, np.int32, bytes]:
     try:
-        samples, rate = read(os.fsdecode(path))
+        part = {} if count < 0 else {"first_sample": int(first), "sample_count": int(count)}
+        samples, rate = read(os.fsdecode(path), **part)
     except InputError as error:
         return np.zeros([0, 1], np.float32), np.int32(0), _text(error)
     return samples, np.int32(rate), b""
@@ -206,7 +226,9 @@ def _text(message: object) -> bytes:
     return str(message).encode("utf-8", "replace")
 
 
-def _image(item: dict[str, tf.Tensor], front_end: FrontEnd, multiple: int) -> dict[str, tf.Tensor]:
+def _image(
+    item: dict[str, tf.Tensor], front_end: FrontEnd, multiple: int, with_waveforms: bool
+) -> dict[str, tf.Tensor]:
     def prepared(path: bytes, samples: np.ndarray, rate: int, problem: bytes) -> tuple[np.ndarray, bytes]:
         return _prepared(path, samples, int(rate), problem, front_end, multiple)
 
@@ -228,7 +250,13 @@ def _image(item: dict[str, tf.Tensor], front_end: FrontEnd, multiple: int) -> di
 
     image, reference, problem = tf.cond(tf.equal(problem, ""), usable, unusable)
     image.set_shape([front_end.mels, None, 1])
-    return {"index": item["index"], "image": image, "reference_db": reference, "problem": problem}
+    done = {"index": item["index"], "image": image, "reference_db": reference, "problem": problem}
+    if with_waveforms:
+        # The most samples that give no further frame.
+        frames = tf.shape(image)[1]
+        samples = tf.where(frames > 0, front_end.samples(1) - 1 + frames * front_end.hop, 0)
+        done["waveform"] = waveform[:samples]
+    return done
 
 
 def _prepared(

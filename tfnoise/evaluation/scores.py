@@ -46,6 +46,8 @@ class ClipImage:
       genre: the genre, or None.
       image: float32 `[mels, frames, 1]` in [0, 1]; no frames where there is a problem.
       problem: "" or one line that names the file and what is wrong with it.
+      reference_db: dB, what the image's 1 stands for.
+      waveform: float32 `[samples]` at the front end's rate, as far as the image goes; None if not asked for.
     """
 
     id: str
@@ -53,6 +55,8 @@ class ClipImage:
     genre: str | None
     image: np.ndarray
     problem: str = ""
+    reference_db: float = 0.0
+    waveform: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -131,16 +135,20 @@ class ModelScores:
         return [clip for clip in self.clips if clip.ms_ssim is None]
 
 
-def clip_images(clips: Sequence[Clip], front_end: FrontEnd) -> Iterator[ClipImage]:
+def clip_images(
+    clips: Sequence[Clip], front_end: FrontEnd, with_waveforms: bool = False
+) -> Iterator[ClipImage]:
     """The images of clips as `tfnoise.data.natural_images` makes them, in order, read one after another."""
-    for item in natural_images(clips, front_end, FRAMES_MULTIPLE).as_numpy_iterator():
+    images = natural_images(clips, front_end, FRAMES_MULTIPLE, with_waveforms=with_waveforms)
+    for item in images.as_numpy_iterator():
         clip = clips[int(item["index"])]
         problem = item["problem"].decode("utf-8", "replace")
-        yield ClipImage(clip.id, clip.path, clip.genre, item["image"], problem)
+        reference_db, waveform = float(item["reference_db"]), item.get("waveform")
+        yield ClipImage(clip.id, clip.path, clip.genre, item["image"], problem, reference_db, waveform)
 
 
 def synthetic_clip_images(front_end: FrontEnd, seed: int = 0) -> Iterator[ClipImage]:
-    """The images of fourteen synthesised clips of plucked strings, drums and voices.
+    """The images, and waveforms, of fourteen synthesised clips of plucked strings, drums and voices.
 
     Raises:
       InputError: the front end's sample rate is too low for them.
@@ -150,10 +158,11 @@ def synthetic_clip_images(front_end: FrontEnd, seed: int = 0) -> Iterator[ClipIm
     except ValueError as error:
         raise InputError(f"no clips can be synthesised ({error}); give a folder of audio") from None
     for name, genre, waveform in clips:
-        image = waveform_to_image(waveform, front_end)[0].numpy()
-        frames = image.shape[1] // FRAMES_MULTIPLE * FRAMES_MULTIPLE
-        problem = "" if frames else f"{name}: is too short: {image.shape[1]} frames"
-        yield ClipImage(name, name, genre, image[:, :frames], problem)
+        whole, reference = waveform_to_image(waveform, front_end)
+        frames = whole.shape[1] // FRAMES_MULTIPLE * FRAMES_MULTIPLE
+        problem = "" if frames else f"{name}: is too short: {whole.shape[1]} frames"
+        shown = np.asarray(waveform, np.float32)[: front_end.samples(frames + 1) - 1]
+        yield ClipImage(name, name, genre, whole.numpy()[:, :frames], problem, float(reference), shown)
 
 
 def code_image(code: Code, image: np.ndarray, bpp: float) -> dict[str, np.ndarray]:

@@ -1,0 +1,253 @@
+"""Sets of audio as `tf.data.Dataset`s of mel-spectrogram images with what is known about each clip.
+
+    for clip in tfnoise.data.pmqd("pmqd"):                   # the originals, the paper's test set
+        clip["image"], clip["genre"], clip["id"]
+    images = tfnoise.data.recordings("music").map(lambda clip: clip["image"]).batch(16)
+
+Audio is decoded once: the images are cached on disk, by the files' content and the settings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from tfnoise.audio.files import is_remote, probe
+from tfnoise.audio.front_end import FrontEnd
+from tfnoise.data.cache import cache_path, cached
+from tfnoise.data.clip_list import ORIGINAL, Clip, list_path
+from tfnoise.data.clips import natural_images
+from tfnoise.data.cutting import PMQD_CLIP_S, cut_clips
+from tfnoise.data.list_check import list_problems
+from tfnoise.data.listing import list_clips
+from tfnoise.errors import InputError
+
+_ON_PROBLEM = ("raise", "skip")
+_TOLD = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class _Options:
+    front_end: FrontEnd
+    multiple: int
+    on_problem: str
+    cache: bool
+    cache_dir: str | os.PathLike[str] | None
+    on_clip: Callable[[], Any]
+
+    def __post_init__(self) -> None:
+        if self.on_problem not in _ON_PROBLEM:
+            raise ValueError(f"on_problem must be one of {', '.join(_ON_PROBLEM)}, not {self.on_problem!r}")
+
+
+def pmqd(
+    folder: str | os.PathLike[str],
+    degradation: str = ORIGINAL,
+    front_end: FrontEnd | None = None,
+    multiple: int = 16,
+    with_originals: bool = False,
+    on_problem: str = "raise",
+    cache: bool = True,
+    cache_dir: str | os.PathLike[str] | None = None,
+    on_clip: Callable[[], Any] = lambda: None,
+) -> tf.data.Dataset:
+    """The clips of PMQD, or of another set with a list in its form, in the list's order.
+
+    Args:
+      folder: holds pmqd.csv and audio/; a folder, or its URL. `bin/prepare_pmqd` makes one.
+      degradation: "original" (the paper's test set), "distortion", "limiter", "lowpass", "noise" or "all".
+      front_end: the settings of the images; None: the default ones.
+      multiple: frames that an image is cut to a whole multiple of.
+      with_originals: whether each clip comes with the image of the original that it was made of.
+      on_problem: "raise" refuses a set with a clip that is not as it should be; "skip" leaves such clips out,
+        with a warning.
+      cache: whether to keep the images on disk.
+      cache_dir: where; None: $XDG_CACHE_HOME/tfnoise or ~/.cache/tfnoise.
+      on_clip: called after each clip that is decoded for the cache, to show progress.
+
+    Returns:
+      A dataset, in a deterministic order and of known cardinality where it is cached, of dictionaries:
+        image: float32 `[mels, frames, 1]` in [0, 1].
+        reference_db: float32 `[]`, dB: what the image's 1 stands for.
+        id, path, genre, degradation: strings `[]`; "" for what is not known.
+        intensity: float32 `[]`, how strongly it is degraded; 0 for originals.
+        rating: float32 `[]`, 1 to 5; NaN where there is none.
+        original_id: string `[]`, the id of the clip that it was made of: the original of the same artist,
+          title and start; its own id for an original; "" where the list has none.
+      and, with the originals:
+        original_image, original_reference_db: as image and reference_db.
+
+    Raises:
+      InputError: the list cannot be used: a row without a file, a file without a row, an id twice, a rating
+        out of 1 to 5; or a clip is missing, damaged, silent, or of another rate or length than the others; or
+        the cache cannot be written. The message names the first and counts the others.
+      ValueError: on_problem or multiple is out of range.
+    """
+    folder = os.fspath(folder)
+    front_end = FrontEnd() if front_end is None else front_end
+    options = _Options(front_end, multiple, on_problem, cache, cache_dir, on_clip)
+    listed = list_clips(folder, "all")
+    chosen = list_clips(folder, degradation)
+    problems = _list_problems(folder, listed) if on_problem == "raise" else []
+    odd = _odd_ones(chosen)
+    _tell([*problems, *odd.values()], options, f"{folder}: ")
+    chosen = [clip for clip in chosen if clip.path not in odd]
+    return _image_set(chosen, _originals(listed, chosen), with_originals, options)
+
+
+def recordings(
+    folder: str | os.PathLike[str],
+    clip_duration_s: float = PMQD_CLIP_S,
+    front_end: FrontEnd | None = None,
+    multiple: int = 16,
+    on_problem: str = "skip",
+    cache: bool = True,
+    cache_dir: str | os.PathLike[str] | None = None,
+    on_clip: Callable[[], Any] = lambda: None,
+) -> tf.data.Dataset:
+    """Any audio in a folder, cut into clips of one length, sorted by path.
+
+    Args:
+      folder: a folder of audio files, read recursively; or one file; or the URL of a file, or of a folder
+        with a pmqd.csv, since others cannot be listed.
+      clip_duration_s: of a clip; PMQD's by default. What is left at a file's end is not used.
+      on_problem: "skip" leaves clips out that cannot be used, as silent or damaged ones, with a warning;
+        "raise" refuses them.
+      front_end, multiple, cache, cache_dir, on_clip: as in `pmqd`.
+
+    Returns:
+      A dataset as `pmqd` gives.
+
+    Raises:
+      InputError: no clip can be used; or with "raise", one cannot; or the cache cannot be written.
+      ValueError: an argument is out of range.
+    """
+    front_end = FrontEnd() if front_end is None else front_end
+    options = _Options(front_end, multiple, on_problem, cache, cache_dir, on_clip)
+    clips = cut_clips(list_clips(folder, "all"), clip_duration_s)
+    return _image_set(clips, _originals(clips, clips), False, options)
+
+
+def _image_set(
+    clips: Sequence[Clip], originals: Sequence[Clip | None], with_originals: bool, options: _Options
+) -> tf.data.Dataset:
+    dataset, problems = _images(clips, options)
+    if with_originals:
+        # A clip whose original is not on the list has an absent file for it, which is told as such.
+        beside = [other or dataclasses.replace(clip, path="") for clip, other in zip(clips, originals)]
+        second, more = _images(beside, options)
+        problems = {**more, **problems}
+        dataset = tf.data.Dataset.zip((dataset, second)).map(_joined)
+    _tell(list(problems.values()), options)
+    known = {
+        "id": tf.constant([clip.id for clip in clips]),
+        "path": tf.constant([os.fsencode(clip.path) for clip in clips]),
+        "genre": tf.constant([clip.genre or "" for clip in clips]),
+        "degradation": tf.constant([clip.degradation for clip in clips]),
+        "intensity": tf.constant([clip.intensity for clip in clips], tf.float32),
+        "rating": tf.constant([math.nan if clip.rating is None else clip.rating for clip in clips]),
+        "original_id": tf.constant([other.id if other else "" for other in originals]),
+    }
+    dataset = dataset.filter(lambda item: tf.equal(_checked(item["problem"], options), ""))
+    dataset = dataset.map(lambda item: _described(item, known))
+    if options.cache:
+        left = len(clips) - len(problems)
+        if not left:
+            raise InputError(f"none of {len(clips)} clips can be used; the first: {problems[min(problems)]}")
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(left))
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _images(clips: Sequence[Clip], options: _Options) -> tuple[tf.data.Dataset, dict[int, str]]:
+    """The images, and by its place what is wrong with a clip, where that is known before it is read."""
+    dataset = natural_images(clips, options.front_end, options.multiple)
+    if not options.cache:
+        return dataset, {}
+    folder = None if options.cache_dir is None else Path(options.cache_dir)
+    path = cache_path(clips, options.front_end, options.multiple, folder)
+    dataset = cached(dataset, path, len(clips), options.front_end.mels, options.on_clip)
+    found = dataset.filter(lambda item: item["problem"] != "").map(
+        lambda item: (item["index"], item["problem"])
+    )
+    problems = {int(place): text.decode("utf-8", "replace") for place, text in found.as_numpy_iterator()}
+    return dataset, problems
+
+
+def _joined(item: dict[str, tf.Tensor], original: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    problem = tf.where(item["problem"] == "", original["problem"], item["problem"])
+    return {
+        **item,
+        "problem": problem,
+        "original_image": original["image"],
+        "original_reference_db": original["reference_db"],
+    }
+
+
+def _described(item: dict[str, tf.Tensor], known: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    kept = {name: value for name, value in item.items() if name not in ("index", "problem")}
+    return {**kept, **{name: tf.gather(values, item["index"]) for name, values in known.items()}}
+
+
+def _checked(problem: tf.Tensor, options: _Options) -> tf.Tensor:
+    """The problem; where one must not be, an error when the clip is reached."""
+    if options.cache or options.on_problem == "skip":
+        return problem
+    with tf.control_dependencies([tf.debugging.Assert(problem == "", [problem])]):
+        return tf.identity(problem)
+
+
+def _tell(problems: Sequence[str], options: _Options, where: str = "") -> None:
+    if not problems:
+        return
+    shown = "; ".join(problems[:_TOLD])
+    more = f"; and {len(problems) - _TOLD} more like these" if len(problems) > _TOLD else ""
+    if options.on_problem == "raise":
+        raise InputError(f'{where}{shown}{more}; mend them, or leave them out with on_problem="skip"')
+    warnings.warn(f"left out: {where}{shown}{more}", stacklevel=4)
+
+
+def _list_problems(folder: str, clips: Sequence[Clip]) -> list[str]:
+    """What is wrong between the list and the files of audio/; of a remote folder nothing is known."""
+    audio = Path(folder, "audio")
+    if is_remote(folder) or not os.path.isfile(list_path(folder)) or not audio.is_dir():
+        return []
+    names = [path.relative_to(audio).as_posix() for path in audio.rglob("*") if path.is_file()]
+    return list_problems(clips, [name for name in names if not name.startswith(".")])
+
+
+def _odd_ones(clips: Sequence[Clip]) -> dict[str, str]:
+    """By its path, what is wrong with a file of another sample rate or length than most."""
+    forms = {}
+    for clip in clips:
+        try:
+            info = probe(clip.path)
+        except InputError:
+            continue
+        forms[clip.path] = (info.sample_rate_hz, info.samples)
+    if not forms:
+        return {}
+    [((rate, samples), _)] = Counter(forms.values()).most_common(1)
+    return {
+        path: f"{path}: has {form[1]} samples at {form[0]} Hz where the others have {samples} at {rate} Hz"
+        for path, form in forms.items()
+        if form != (rate, samples)
+    }
+
+
+def _originals(listed: Sequence[Clip], clips: Sequence[Clip]) -> list[Clip | None]:
+    """Of each clip the original of the same artist, title and start; an original is its own."""
+    by_piece = {
+        (clip.artist, clip.title, clip.sample_start): clip for clip in listed if clip.degradation == ORIGINAL
+    }
+    return [
+        clip if clip.degradation == ORIGINAL else by_piece.get((clip.artist, clip.title, clip.sample_start))
+        for clip in clips
+    ]

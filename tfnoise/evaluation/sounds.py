@@ -1,0 +1,169 @@
+"""Scores of what models make of sounds, as sounds: after resynthesis, against the original waveform.
+
+The front end alone loses something, too (bands for bins, no phase), which every model's figures contain:
+score it by itself, with images that nothing was done to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfnoise.audio import (
+    FrontEnd,
+    image_to_waveform,
+    magnitude_spectrogram,
+    mel_spectrogram,
+    mel_to_image,
+    reference_db,
+)
+from tfnoise.evaluation.scores import ClipImage
+
+SOUND_METRICS = ("log_spectral_distance_db", "spectral_convergence", "mel_mse")
+"""The names of the sounds' scores; of all less is better."""
+
+_RANGE_DB = 80.0
+
+
+def log_spectral_distance_db(reference: Any, waveform: Any, front_end: FrontEnd) -> tf.Tensor:
+    """The root mean square over bins and frames of the difference of two spectra's levels.
+
+    Args:
+      reference, waveform: floats `[batch, samples]`.
+      front_end: n_fft, hop and centre count.
+
+    Returns:
+      float32 `[batch]` in dB. Levels more than 80 dB below the reference's peak count as 80 dB below.
+
+    Source: Gray and Markel, "Distance measures for speech processing", IEEE TASSP 24(5), 1976, over all bins
+      and frames at once.
+    """
+    a, b = (magnitude_spectrogram(sound, front_end) for sound in (reference, waveform))
+    floor = tf.reduce_max(a, axis=[1, 2], keepdims=True) * 10 ** (-_RANGE_DB / 20)
+    floor = tf.maximum(floor, np.finfo(np.float32).tiny)
+    ratio = tf.math.log(tf.maximum(a, floor) / tf.maximum(b, floor)) * (20 / np.log(10))
+    return tf.sqrt(tf.reduce_mean(tf.square(ratio), axis=[1, 2]))
+
+
+def spectral_convergence(reference: Any, waveform: Any, front_end: FrontEnd) -> tf.Tensor:
+    """The norm of the difference of two magnitude spectrograms, relative to the reference's.
+
+    Args:
+      reference, waveform: floats `[batch, samples]`.
+      front_end: n_fft, hop and centre count.
+
+    Returns:
+      float32 `[batch]`, 0 for equal spectrograms; 0, too, where the reference is silent.
+
+    Source: Arik, Jun, Diamos, "Fast spectrogram inversion using multi-head convolutional neural networks",
+      IEEE SPL 26(1), 2019, equation 3.
+    """
+    a, b = (magnitude_spectrogram(sound, front_end) for sound in (reference, waveform))
+    return tf.math.divide_no_nan(tf.norm(a - b, axis=[1, 2]), tf.norm(a, axis=[1, 2]))
+
+
+def mel_mse(reference: Any, waveform: Any, front_end: FrontEnd) -> tf.Tensor:
+    """The mean squared error of two sounds' images, both on the reference's decibel scale.
+
+    Args:
+      reference, waveform: floats `[batch, samples]`.
+      front_end: the settings of the images.
+
+    Returns:
+      float32 `[batch]`.
+    """
+    mels = [mel_spectrogram(sound, front_end) for sound in (reference, waveform)]
+    level = reference_db(mels[0], front_end)
+    a, b = (mel_to_image(mel, level, front_end) for mel in mels)
+    return tf.reduce_mean(tf.square(a - b), axis=[1, 2, 3])
+
+
+_METRICS = {
+    "log_spectral_distance_db": log_spectral_distance_db,
+    "spectral_convergence": spectral_convergence,
+    "mel_mse": mel_mse,
+}
+
+
+@dataclass(frozen=True)
+class ClipSound:
+    """The scores of one clip's resynthesis.
+
+    Attributes:
+      id, path, genre: as in `ClipImage`.
+      log_spectral_distance_db, spectral_convergence, mel_mse: see the functions of these names.
+    """
+
+    id: str
+    path: str
+    genre: str | None
+    log_spectral_distance_db: float
+    spectral_convergence: float
+    mel_mse: float
+
+
+@dataclass(frozen=True)
+class SoundScores:
+    """The scores of resynthesised clips, in their order."""
+
+    clips: tuple[ClipSound, ...]
+
+    def values(self, name: str, genre: str | None = None) -> np.ndarray:
+        """One score of all clips, or of a genre's: float64 `[clips]`."""
+        chosen = [clip for clip in self.clips if genre is None or clip.genre == genre]
+        return np.array([getattr(clip, name) for clip in chosen], np.float64)
+
+    @property
+    def genres(self) -> list[str]:
+        """The genres of the clips, sorted."""
+        return sorted({clip.genre for clip in self.clips if clip.genre is not None})
+
+
+def score_sounds(
+    reconstruct: Callable[[np.ndarray], np.ndarray],
+    clips: Iterable[ClipImage],
+    front_end: FrontEnd,
+    on_clip: Callable[[ClipImage], Any] = lambda clip: None,
+) -> SoundScores:
+    """Resynthesises clips one by one and scores them; those with a problem are left out.
+
+    Args:
+      reconstruct: what becomes of an image `[mels, frames, 1]`; the identity shows the front end alone.
+      clips: with waveforms.
+      front_end: the settings of their images.
+      on_clip: called after each clip.
+    """
+    found = []
+    for clip in clips:
+        if not clip.problem:
+            sound = resynthesised(reconstruct(clip.image), clip, front_end)
+            values = sound_scores(clip.waveform, sound, front_end)
+            found.append(ClipSound(clip.id, clip.path, clip.genre, **values))
+        on_clip(clip)
+    return SoundScores(tuple(found))
+
+
+def resynthesised(image: np.ndarray, clip: ClipImage, front_end: FrontEnd) -> np.ndarray:
+    """The sound of an image of a clip, float32 `[samples]` like the clip's waveform."""
+    arguments = (tf.constant(image, tf.float32), tf.constant(clip.reference_db), front_end)
+    return _sound(*arguments, tf.constant(len(clip.waveform))).numpy()
+
+
+def sound_scores(reference: np.ndarray, waveform: np.ndarray, front_end: FrontEnd) -> dict[str, float]:
+    """All scores of a waveform `[samples]` by their names."""
+    pair = tf.constant(reference[None]), tf.constant(waveform[None])
+    return {name: float(value) for name, value in _scores(*pair, front_end).items()}
+
+
+@tf.function(reduce_retracing=True)
+def _sound(image: tf.Tensor, reference: tf.Tensor, front_end: FrontEnd, samples: tf.Tensor) -> tf.Tensor:
+    return image_to_waveform(image, reference, front_end, samples=samples)
+
+
+@tf.function(reduce_retracing=True)
+def _scores(reference: tf.Tensor, waveform: tf.Tensor, front_end: FrontEnd) -> dict[str, tf.Tensor]:
+    return {name: metric(reference, waveform, front_end)[0] for name, metric in _METRICS.items()}
