@@ -59,7 +59,7 @@ def test_samples_decoded_in_the_graph_are_soundfiles(tmp_path, name, channels):
     sound = RNG.uniform(-1, 1, [5002, channels])
     sound[:2] = [[1.0], [-1.0]]
     clip = written(tmp_path / name, sound, 44100, GOOD[name])
-    route, rate, samples, md5 = clips._route(clip.path)
+    route, rate, samples, md5 = clips._route(clip)
     assert rate == 44100 and samples == 5002
     decode = tf.function(lambda content: clips._decode(content, tf.constant(route), tf.constant(md5)))
     expected = soundfile.read(clip.path, dtype="float32", always_2d=True)[0]
@@ -196,7 +196,7 @@ def test_a_file_that_vanishes_is_a_problem(tmp_path):
 def test_what_the_graph_cannot_decode_falls_to_soundfile(tmp_path):
     # The data are an odd number of bytes, and no byte follows to make them even.
     clip = written(tmp_path / "a.wav", SOUND[:5001, :1], subtype="PCM_24")
-    assert clips._route(clip.path)[0] != clips._BY_SOUNDFILE
+    assert clips._route(clip)[0] != clips._BY_SOUNDFILE
     [item] = items_of([clip])
     assert item["problem"] == b""
     np.testing.assert_allclose(item["image"], image_by_soundfile(clip.path, FRONT_END)[0], atol=1e-5)

@@ -28,6 +28,8 @@ COLUMNS = (
     "sample_start",
     "sample_filename",
 )
+#: The scale that listeners rate on: bad to excellent.
+LOWEST_RATING, HIGHEST_RATING = 1, 5
 #: The condition of a clip that nothing was done to.
 ORIGINAL = "original"
 
@@ -46,6 +48,8 @@ class Clip:
       artist: the artist, or None.
       title: the title of the piece that it was cut from, or None.
       sample_start: where it begins in that piece, as the list has it, or None.
+      first_sample: where it begins in the file, in samples at the file's rate.
+      sample_count: how many samples per channel of the file it has; None: to the file's end.
     """
 
     path: str
@@ -57,6 +61,8 @@ class Clip:
     artist: str | None = None
     title: str | None = None
     sample_start: float | None = None
+    first_sample: int = 0
+    sample_count: int | None = None
 
 
 def list_path(folder: str) -> str:
@@ -73,15 +79,15 @@ def read_list(folder: str, bad_ratings: dict[str, str] | None = None) -> list[Cl
 
     Args:
       folder: the folder, or its URL, that holds pmqd.csv and audio/.
-      bad_ratings: if given, gets by the clip's id what is wrong with a rating that is no number, and the clip
-        None for its rating; without it such a rating is an error.
+      bad_ratings: if given, gets by the clip's id what is wrong with a rating that is no number from 1 to 5,
+        and the clip None for its rating; without it such a rating is an error.
 
     Returns:
       The clips. Whether their files exist is not looked at.
 
     Raises:
       InputError: when the list cannot be read, lacks a column, or a row has a value that cannot be used,
-        among them a file name that leads out of audio/.
+        among them a file name that leads out of audio/ and an id that another row has.
     """
     path = list_path(folder)
     try:
@@ -89,7 +95,14 @@ def read_list(folder: str, bad_ratings: dict[str, str] | None = None) -> list[Cl
         missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
         if missing:
             raise InputError(f"{path}: has no column {', '.join(missing)}; add it to the header line")
-        return [_clip(folder, row, f"{path}, line {rows.line_num}", bad_ratings) for row in rows]
+        clips: dict[str, Clip] = {}
+        for row in rows:
+            where = f"{path}, line {rows.line_num}"
+            clip = _clip(folder, row, where, bad_ratings)
+            if clip.id in clips:
+                raise InputError(f"{where}: the id {clip.id!r} is another row's too; give each row its own")
+            clips[clip.id] = clip
+        return list(clips.values())
     except csv.Error as error:
         raise InputError(f"{path}: is not a readable CSV file ({error}); export it again") from error
 
@@ -127,6 +140,9 @@ def _clip(
         raise InputError(f"{where}: sample_filename {name!r} must name a file inside audio/; mend the line")
     try:
         rating = _number(cells, "rating", where)
+        if rating is not None and not LOWEST_RATING <= rating <= HIGHEST_RATING:
+            scale = f"{LOWEST_RATING} to {HIGHEST_RATING}"
+            raise InputError(f"{where}: rating {rating:g} is not within {scale}; mend it or leave it empty")
     except InputError as error:
         if bad_ratings is None:
             raise
