@@ -25,7 +25,8 @@ _LATER = {
     "mel_to_image": "image",
     "mel_to_magnitude": "mel",
     "reference_db": "image",
-    "waveform_chunks": "resynthesis",
+    "recording_to_image": "long_recordings",
+    "waveform_chunks": "long_recordings",
     "waveform_to_image": "image",
 }
 

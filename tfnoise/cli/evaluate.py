@@ -37,9 +37,10 @@ def evaluate_from_flags() -> int:
     fitted = NLPDParameters.load(FLAGS.nlpd_parameters) if FLAGS.nlpd_parameters else None
     models = _load_models()
     scores = _score(models, clips, fitted)
+    sounds = _score_sounds(models, scores, clips) if FLAGS.audio else {}
     pictures = _write_pictures(models, scores, clips) if FLAGS.plots is not None else []
 
-    _say_scores(models, scores)
+    _say_scores(models, scores, sounds)
     for path in pictures:
         say(f"wrote {path}")
     if json_requested():
@@ -50,6 +51,11 @@ def evaluate_from_flags() -> int:
         for name, model in models.items():
             settings = {key: model.settings[key] for key in ("fingerprint", "training")}
             report["models"][name].update(path=model.path, **settings)
+        if sounds:
+            found = {name: evaluation.sound_summary(sound, FLAGS.seed) for name, sound in sounds.items()}
+            for name in models:
+                report["models"][name]["audio"] = found.pop(name)
+            report["front_end_audio"] = found
         print_json(report)
     return 0
 
@@ -111,21 +117,55 @@ def _score(models: dict, clips: list | None, nlpd_parameters: Any) -> dict:
     return scores
 
 
-def _images(model: Any, clips: list | None) -> Iterator:
+def _score_sounds(models: dict, scores: dict, clips: list | None) -> dict:
+    """`SoundScores` of each front end alone, and by model."""
+    from tfnoise import evaluation
+
+    front_ends: dict = {}
+    for name, model in models.items():
+        front_ends.setdefault(model.front_end, (f"front end of {name}", model))
+    if len(front_ends) == 1:
+        [(front_end, (_, model))] = front_ends.items()
+        front_ends = {front_end: ("front end alone", model)}
+    parts = [(name, model, lambda image: image) for name, model in front_ends.values()]
+    for name, model in models.items():
+
+        def coded(image: Any, code: Any = model.module.code, bpp: float = scores[name].bpp_target) -> Any:
+            return evaluation.code_image(code, image, bpp)["reconstruction"]
+
+        parts.append((name, model, coded))
+    total = len(clips) * len(parts) if clips is not None else None
+    with Progress(total, label="resynthesising", unit="clip") as progress:
+        return {
+            name: evaluation.score_sounds(
+                reconstruct,
+                _images(model, clips, with_waveforms=True),
+                model.front_end,
+                lambda _, name=name: progress.update(of=name),
+            )
+            for name, model, reconstruct in parts
+        }
+
+
+def _images(model: Any, clips: list | None, with_waveforms: bool = False) -> Iterator:
     """The images that a model is scored on; of synthesised clips where there is no list."""
     from tfnoise import evaluation
 
     if clips is None:
         return evaluation.synthetic_clip_images(model.front_end, FLAGS.seed)
-    return evaluation.clip_images(clips, model.front_end)
+    return evaluation.clip_images(clips, model.front_end, with_waveforms)
 
 
-def _say_scores(models: dict, scores: dict) -> None:
+def _say_scores(models: dict, scores: dict, sounds: dict) -> None:
     from tfnoise import evaluation
 
     header, rows, align = evaluation.score_table(scores, FLAGS.seed)
     say(table(rows, header, align))
     say("Means over clips, [95 % bootstrap interval]; bpp: mean and largest rate, bits per pixel.")
+    if sounds:
+        header, rows, align = evaluation.sound_table(sounds, FLAGS.seed)
+        say("\nAs sound, after phase reconstruction, against the original waveform:")
+        say(table(rows, header, align))
     for title, (header, rows, align) in evaluation.genre_tables(scores):
         say(f"\n{title}:")
         say(table(rows, header, align))

@@ -19,7 +19,7 @@ from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.data import Clip, list_clips, noise_images
 from tfnoise.errors import InputError, UsageError
-from tfnoise.evaluation import clip_images, validation_scores
+from tfnoise.evaluation import clip_images, code_image, spread, validation_scores
 from tfnoise.losses import NLPDParameters
 from tfnoise.training import (
     Summaries,
@@ -32,6 +32,7 @@ from tfnoise.training import (
 )
 
 FINISHED_FILE = "finished.json"
+HEARD_CLIPS = 3
 
 
 def train_from_flags(values: flags.FlagValues) -> int:
@@ -127,16 +128,24 @@ def _train(run: TrainingRun, checkpoint_every: int, val_clips: list[Clip] | None
             shown = "  ".join(f"{key} {value:.4g}" for key, value in logs.items())
             progress.write(f"epoch {epoch}/{settings.epochs}  {shown}")
             if val_clips is not None:
-                scores = _validate(run, val_clips)
+                model = codec.FrozenModel(run.model)
+                scores = validation_scores(model, settings.front_end, val_clips, settings.bpp)
                 summaries.validation(run.step, scores)
+                _hear(run, model, val_clips, summaries)
                 shown = "  ".join(f"{key} {value:.4g}" for key, value in scores.items())
                 progress.write(f"  on natural audio: {shown}")
 
         run.train(checkpoint_every, on_step, on_epoch_end)
 
 
-def _validate(run: TrainingRun, clips: list[Clip]) -> dict[str, float]:
-    return validation_scores(codec.FrozenModel(run.model), run.settings.front_end, clips, run.settings.bpp)
+def _hear(run: TrainingRun, model: codec.FrozenModel, clips: list[Clip], summaries: Summaries) -> None:
+    """Puts some clips into TensorBoard, as sound."""
+    chosen = [clips[place] for place in spread(len(clips), HEARD_CLIPS)]
+    for clip in clip_images(chosen, run.settings.front_end):
+        if not clip.problem:
+            coded = code_image(model.code, clip.image, run.settings.bpp)
+            name = f"natural {clip.id}"
+            summaries.sounds(run.step, name, clip.image, coded["reconstruction"], clip.reference_db)
 
 
 def _bpp_on_noise(version: Path, settings: TrainingSettings) -> float:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import tfnoise
 from tfnoise.evaluation.bootstrap import Estimate, bootstrap_mean
 from tfnoise.evaluation.scores import METRICS, LeftOut, ModelScores
+from tfnoise.evaluation.sounds import SOUND_METRICS, SoundScores
 from tfnoise.losses import smallest_side
 
 _TABLE_COLUMNS = 100
@@ -145,6 +146,32 @@ def genre_tables(models: Mapping[str, ModelScores]) -> list[tuple[str, Table]]:
     return tables
 
 
+def sound_summary(scores: SoundScores, seed: int = 0) -> dict[str, Any]:
+    """The scores of resynthesised clips in the form of the JSON report: as `summary`, without rates."""
+    return {
+        "clips": len(scores.clips),
+        "metrics": _metrics(scores, None, seed, SOUND_METRICS),
+        "genres": {
+            genre: {
+                "clips": len(scores.values(SOUND_METRICS[0], genre)),
+                "metrics": _metrics(scores, genre, seed, SOUND_METRICS),
+            }
+            for genre in scores.genres
+        },
+    }
+
+
+def sound_table(sounds: Mapping[str, SoundScores], seed: int = 0) -> Table:
+    """One row for each that was resynthesised: its clips, and scores as "mean [low, high]"."""
+    header = ["resynthesised", "clips", "log-spectral distance, dB", "spectral convergence", "mel MSE"]
+    columns = [
+        _intervals([bootstrap_mean(scores.values(metric), seed) for scores in sounds.values()])
+        for metric in SOUND_METRICS
+    ]
+    rows = [[name, len(scores.clips), *cells] for (name, scores), *cells in zip(sounds.items(), *columns)]
+    return Table(header, rows, "lrrrr")
+
+
 def notes(models: Mapping[str, ModelScores]) -> list[str]:
     """What a reader of the tables must know: clips left out, of all scores or MS-SSIM, or above the target.
 
@@ -182,8 +209,10 @@ def _all_left_out(models: Mapping[str, ModelScores]) -> list[LeftOut]:
     return list(by_path.values())
 
 
-def _metrics(scores: ModelScores, genre: str | None, seed: int) -> dict[str, Any]:
-    estimates = {metric: bootstrap_mean(scores.values(metric, genre), seed) for metric in METRICS}
+def _metrics(
+    scores: ModelScores | SoundScores, genre: str | None, seed: int, names: Sequence[str] = METRICS
+) -> dict[str, Any]:
+    estimates = {metric: bootstrap_mean(scores.values(metric, genre), seed) for metric in names}
     return {name: {"mean": found.value, "ci95": [found.low, found.high]} for name, found in estimates.items()}
 
 

@@ -1,0 +1,247 @@
+"""The front end both ways against librosa: speed in turns, and quality, on the same clips."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfnoise.audio import (
+    FrontEnd,
+    griffin_lim,
+    image_to_mel,
+    image_to_waveform,
+    magnitude_spectrogram,
+    mel_filterbank,
+    mel_spectrogram,
+    mel_to_image,
+    mel_to_magnitude,
+    reference_db,
+    resample,
+    waveform_to_image,
+)
+from tfnoise.audio.phase import ITERATIONS
+from tfnoise.benchmarks.librosa_process import LibrosaProcess
+from tfnoise.benchmarks.measuring import compare
+from tfnoise.evaluation import log_spectral_distance_db, mel_mse, spectral_convergence
+
+RATES_HZ = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
+SPEED_CALLS = ("mel", "mel_inverse", "griffin_lim")
+FAST_GRIFFIN_LIM = {"start": "random", "momentum": 0.99, "relaxation": 1.0}
+"""The settings of fast Griffin-Lim as published, which librosa's is, too."""
+
+
+def speed(
+    waveforms: np.ndarray,
+    front_end: FrontEnd,
+    librosa: LibrosaProcess,
+    rounds: int,
+    on_round: Callable[[], object] = lambda: None,
+) -> list[dict[str, Any]]:
+    """Our functions in one batch against librosa's, in one batch and clip by clip: a row each.
+
+    Args:
+      waveforms: float32 `[clips, samples]` at the front end's rate.
+      front_end: the settings.
+      librosa: to compare with.
+      rounds: timings of each, in turns.
+      on_round: called after each round.
+
+    Returns:
+      Rows with `what`, `librosa` ("one batch" or "clip by clip"), `speedup` (the median over rounds),
+      `speedup_range`, `seconds`, `baseline_seconds`, `rounds`.
+    """
+    samples = waveforms.shape[1]
+    given = {
+        "mel": waveforms,
+        "mel_inverse": mel_spectrogram(waveforms, front_end).numpy(),
+        "griffin_lim": magnitude_spectrogram(waveforms, front_end).numpy(),
+    }
+    ours = {
+        "mel": lambda x: mel_spectrogram(x, front_end),
+        "mel_inverse": lambda x: mel_to_magnitude(x, front_end),
+        "griffin_lim": lambda x: griffin_lim(x, front_end, ITERATIONS, samples),
+    }
+    rows = []
+    for what in SPEED_CALLS:
+        librosa.load(what, given[what])
+        arguments = (what, what)
+        settings = _settings(what, front_end, samples)
+        # With an input that is no constant, or there would be nothing left to do.
+        compiled, data = tf.function(ours[what]), tf.constant(given[what])
+        for one_by_one in (False, True):
+
+            def theirs(
+                arguments: tuple = arguments, one: bool = one_by_one, settings: dict = settings
+            ) -> float:
+                return librosa.seconds(*arguments, one, **settings)
+
+            def our_run(compiled: Callable = compiled, data: tf.Tensor = data) -> np.ndarray:
+                return compiled(data).numpy()
+
+            found = compare(our_run, theirs, rounds, on_round, theirs)
+            rows.append(
+                {
+                    "what": what,
+                    "librosa": "clip by clip" if one_by_one else "one batch",
+                    "speedup": found.speedup,
+                    "speedup_range": found.speedup_range,
+                    "seconds": found.seconds,
+                    "baseline_seconds": found.baseline_seconds,
+                    "rounds": rounds,
+                }
+            )
+    return rows
+
+
+def _settings(what: str, front_end: FrontEnd, samples: int) -> dict[str, Any]:
+    """librosa's names for the settings that one of its functions takes."""
+    shared = {"n_fft": front_end.n_fft}
+    if what == "griffin_lim":
+        return {**shared, "hop_length": front_end.hop, "n_iter": ITERATIONS, "length": samples}
+    shared.update(sr=front_end.sample_rate_hz, power=front_end.power)
+    if what == "mel":
+        limits = {"fmin": front_end.f_min_hz, "fmax": front_end.upper_hz}
+        return {**shared, "hop_length": front_end.hop, "n_mels": front_end.mels, **limits}
+    if what == "mel_to_audio":
+        return {**shared, "hop_length": front_end.hop, "n_iter": ITERATIONS, "length": samples}
+    return shared
+
+
+def equality(
+    waveforms: np.ndarray, rate_hz: int, librosa: LibrosaProcess, on_round: Callable[[], object]
+) -> list[dict[str, Any]]:
+    """How far our mel-spectrograms and images are from librosa's, at several sample rates.
+
+    Returns:
+      Rows with `sample_rate_hz`, `mel` (the largest difference, relative to the clip's maximum), `image`.
+    """
+    rows = []
+    for to_hz in RATES_HZ:
+        front_end = FrontEnd(sample_rate_hz=to_hz)
+        clips = np.stack([resample(clip, rate_hz, to_hz) for clip in waveforms])
+        librosa.load("mel", clips)
+        theirs = librosa.result("mel", "mel", **_settings("mel", front_end, 0))
+        ours = mel_spectrogram(clips, front_end)
+        peak = theirs.max(axis=(1, 2), keepdims=True)
+        images = [mel_to_image(mel, reference_db(theirs, front_end), front_end) for mel in (ours, theirs)]
+        rows.append(
+            {
+                "sample_rate_hz": to_hz,
+                "mel": float(np.max(np.abs(ours - theirs) / peak)),
+                "image": float(np.max(np.abs(images[0] - images[1]))),
+            }
+        )
+        on_round()
+    return rows
+
+
+def magnitudes(waveforms: np.ndarray, front_end: FrontEnd, librosa: LibrosaProcess) -> list[dict[str, Any]]:
+    """Ways from an image's mel-spectrogram to magnitudes, against the true ones: means over clips.
+
+    Returns:
+      Rows with `method`, `spectral_convergence`, `log_spectral_distance_db` and `mel_mse`, of the magnitudes
+      themselves, without any phase.
+    """
+    true = magnitude_spectrogram(waveforms, front_end).numpy()
+    image, reference = waveform_to_image(waveforms, front_end)
+    mel = image_to_mel(image, reference, front_end).numpy()
+    librosa.load("mel", mel)
+    inverse = np.linalg.pinv(mel_filterbank(front_end).astype(np.float64))
+    found = {
+        "pseudo-inverse, clipped": np.maximum(inverse @ mel, 0) ** (1 / front_end.power),
+        "librosa (non-negative least squares)": librosa.result(
+            "mel_inverse", "mel", **_settings("mel_inverse", front_end, 0)
+        ),
+        "ours": mel_to_magnitude(mel, front_end).numpy(),
+    }
+    rows = []
+    for method, made in found.items():
+        again = mel_filterbank(front_end) @ made**front_end.power
+        difference = mel_to_image(again, reference, front_end) - image
+        rows.append(
+            {
+                "method": method,
+                "spectral_convergence": _mean(
+                    np.linalg.norm(made - true, axis=(1, 2)) / np.linalg.norm(true, axis=(1, 2))
+                ),
+                "log_spectral_distance_db": _mean(_level_distance(true, made)),
+                "mel_mse": float(np.mean(np.square(difference))),
+            }
+        )
+    return rows
+
+
+def _level_distance(true: np.ndarray, made: np.ndarray) -> np.ndarray:
+    floor = true.max(axis=(1, 2), keepdims=True) * 1e-4
+    levels = [20 * np.log10(np.maximum(values, floor)) for values in (true, made)]
+    return np.sqrt(np.mean(np.square(levels[0] - levels[1]), axis=(1, 2)))
+
+
+def phases(waveforms: np.ndarray, front_end: FrontEnd, librosa: LibrosaProcess) -> list[dict[str, Any]]:
+    """Phase reconstruction from the true magnitudes at equal iterations: a row a method, means over clips.
+
+    Returns:
+      Rows with `method`, `iterations`, `spectral_convergence`.
+    """
+    samples = waveforms.shape[1]
+    magnitude = magnitude_spectrogram(waveforms, front_end)
+    librosa.load("magnitude", magnitude.numpy())
+    settings = _settings("griffin_lim", front_end, samples)
+    made = {("librosa, fast Griffin-Lim", ITERATIONS): librosa.result("griffin_lim", "magnitude", **settings)}
+    seeds = list(range(len(waveforms)))
+    ways: Sequence[tuple[str, dict[str, Any]]] = (
+        ("fast Griffin-Lim, random start", FAST_GRIFFIN_LIM),
+        ("fast Griffin-Lim, gradient start", {**FAST_GRIFFIN_LIM, "start": "gradient"}),
+        ("accelerated, random start", {"start": "random"}),
+        ("accelerated, gradient start (ours)", {}),
+    )
+    for iterations in (ITERATIONS // 4, ITERATIONS // 2, ITERATIONS):
+        for method, options in ways:
+            sound = griffin_lim(magnitude, front_end, iterations, samples, seeds=seeds, **options)
+            made[(method, iterations)] = sound.numpy()
+    return [
+        {
+            "method": method,
+            "iterations": iterations,
+            "spectral_convergence": _mean(spectral_convergence(waveforms, sound, front_end)),
+        }
+        for (method, iterations), sound in made.items()
+    ]
+
+
+def round_trip(waveforms: np.ndarray, front_end: FrontEnd, librosa: LibrosaProcess) -> list[dict[str, Any]]:
+    """Image to waveform to image at equal iterations: ours and librosa's `mel_to_audio`, means over clips.
+
+    Returns:
+      Rows with `method`, `mel_mse`, `mel_mse_largest` (of a clip), `spectral_convergence`,
+      `log_spectral_distance_db`.
+    """
+    samples = waveforms.shape[1]
+    image, reference = waveform_to_image(waveforms, front_end)
+    librosa.load("mel", image_to_mel(image, reference, front_end).numpy())
+    settings = _settings("mel_to_audio", front_end, samples)
+    sounds = {
+        "librosa": librosa.result("mel_to_audio", "mel", **settings),
+        "ours": image_to_waveform(image, reference, front_end, ITERATIONS, samples).numpy(),
+    }
+    rows = []
+    for method, sound in sounds.items():
+        errors = mel_mse(waveforms, sound, front_end).numpy()
+        rows.append(
+            {
+                "method": method,
+                "mel_mse": _mean(errors),
+                "mel_mse_largest": float(errors.max()),
+                "spectral_convergence": _mean(spectral_convergence(waveforms, sound, front_end)),
+                "log_spectral_distance_db": _mean(log_spectral_distance_db(waveforms, sound, front_end)),
+            }
+        )
+    return rows
+
+
+def _mean(values: Any) -> float:
+    return statistics.fmean(np.asarray(values, np.float64).tolist())

@@ -1,0 +1,200 @@
+"""The work of bin/resynthesize: sounds through a front end, a model or none, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from tfnoise.audio import FrontEnd, read, resample, to_mono
+from tfnoise.cli.evaluate import DEFAULT_MODEL
+from tfnoise.cli.folders import check_writable
+from tfnoise.cli.front_end_flags import front_end_from_flags
+from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.progress import Progress
+from tfnoise.data import list_clips
+from tfnoise.errors import InputError, UsageError
+from tfnoise.files import replacing
+
+FLAGS = flags.FLAGS
+_FORMATS = {".wav": "WAV", ".flac": "FLAC"}
+_SCORED_S = 60
+
+
+def resynthesize_from_flags(arguments: Sequence[str]) -> int:
+    """Resynthesises as the arguments and flags of bin/resynthesize say; returns the exit status."""
+    if FLAGS.bpp is not None and not (math.isfinite(FLAGS.bpp) and FLAGS.bpp > 0):
+        raise UsageError(f"--bpp={FLAGS.bpp:g}: must be a rate above 0, as 0.5")
+    if FLAGS.front_end_only and FLAGS.bpp is not None:
+        raise UsageError("--bpp: with --front_end_only nothing is coded; leave one of them out")
+    if FLAGS.front_end_only and FLAGS.model is not None:
+        raise UsageError("--model: with --front_end_only there is none; leave one of them out")
+    model = None if FLAGS.front_end_only else _load_model(FLAGS.model or DEFAULT_MODEL)
+    front_end = front_end_from_flags(FLAGS) if model is None else model.front_end
+    targets = _targets(arguments, "front_end" if model is None else model.name)
+    rows, problems = [], []
+    with Progress(len(targets), label="resynthesising", unit="file") as progress:
+        for source, target in targets.items():
+            try:
+                rows.append(_resynthesize(source, target, front_end, model, progress))
+            except InputError as error:
+                problems.append(str(error))
+            progress.update(1)
+    if not rows:
+        raise InputError(problems[0] if len(problems) == 1 else f"no file could be used; {problems[0]}")
+    _say(rows, problems)
+    if json_requested():
+        print_json({"files": rows, "left_out": problems, "front_end": front_end.to_dict()})
+    return 0
+
+
+def _load_model(path: str) -> Any:
+    from tfnoise import codec
+
+    if not Path(path).exists() and path == DEFAULT_MODEL:
+        remedy = "train one with bin/train and name it with --model, or add --front_end_only"
+        raise InputError(f"{path}: there is no such model here; {remedy}")
+    settings = codec.read_settings(codec.resolve(path))
+    architecture, own = settings["architecture"], settings["front_end"]
+    if architecture.get("image_channels", 1) != 1:
+        raise InputError(f"{path}: codes images of several channels, and spectrograms have one")
+    if FLAGS.bpp is not None and architecture.get("bottleneck") == "levels":
+        raise UsageError(f"--bpp: {path} codes with fixed levels, always at {architecture['bpp']:g} bpp")
+    for field in dataclasses.fields(FrontEnd):
+        flag = FLAGS[field.name]
+        if not flag.using_default_value and flag.value != own[field.name]:
+            raise UsageError(
+                f"--{field.name}={flag.value}: {path} was made with {own[field.name]}; leave the flag out"
+            )
+    return codec.load(path)
+
+
+def _targets(arguments: Sequence[str], suffix: str) -> dict[str, Path]:
+    """Where the sound of each input goes.
+
+    Raises:
+      InputError: nothing to do, two inputs for one file, or a file that must not be replaced.
+    """
+    output = FLAGS.output
+    whole_name = output is not None and Path(output).suffix.lower() in _FORMATS
+    if whole_name and (len(arguments) > 1 or os.path.isdir(arguments[0])):
+        raise UsageError(f"--output={output}: is one file, and there may be several inputs; name a folder")
+    targets: dict[str, Path] = {}
+    for argument in arguments:
+        for source in [clip.path for clip in list_clips(argument, "all")]:
+            if whole_name:
+                target = Path(output)
+            else:
+                below = os.path.relpath(source, argument) if os.path.isdir(argument) else Path(source).name
+                folder = Path(source).parent if output is None else Path(output, below).parent
+                target = folder / f"{Path(source).stem}.{suffix}.wav"
+            if target in targets.values():
+                raise InputError(f"{target}: two inputs would be written to it; name them one at a time")
+            targets[source] = target
+    for source, target in targets.items():
+        if target.exists() and os.path.exists(source) and target.samefile(source):
+            raise InputError(f"{target}: is the input itself; name another output")
+        if target.exists() and not FLAGS.overwrite:
+            raise InputError(f"{target}: is there already; name another output or add --overwrite")
+    check_writable("output", next(iter(targets.values())).parent)
+    return targets
+
+
+def _resynthesize(
+    source: str, target: Path, front_end: FrontEnd, model: Any, progress: Progress
+) -> dict[str, Any]:
+    from tfnoise.audio import recording_to_image, waveform_chunks
+    from tfnoise.codec.pieces import code_in_pieces
+
+    begin_s = time.monotonic()
+    samples, rate_hz = read(source)
+    original = resample(to_mono(samples), rate_hz, front_end.sample_rate_hz)
+    if front_end.frames(len(original)) == 0:
+        least_s = front_end.samples(1) / front_end.sample_rate_hz
+        raise InputError(f"{source}: is too short for this front end; use {least_s:.3f} s or more")
+    image, reference_db = recording_to_image(original, front_end)
+    duration_s = len(samples) / rate_hz
+    row: dict[str, Any] = {"path": source, "output": str(target), "duration_s": duration_s}
+    row.update(channels=samples.shape[1], sample_rate_hz=rate_hz)
+    shown = image
+    if model is not None:
+        coded = code_in_pieces(model.module.code, image, model.bpp if FLAGS.bpp is None else FLAGS.bpp)
+        shown = coded.reconstruction
+        row.update(model=model.name, bpp=coded.bpp, bpp_max=coded.bpp_largest)
+        row["image_mse"] = float(np.mean(np.square(shown - image)))
+    pieces, done = [], 0
+    for piece in waveform_chunks(shown, reference_db, front_end, FLAGS.iterations, len(original)):
+        pieces.append(piece)
+        done += len(piece)
+        progress.update(0, file=Path(source).name, done=f"{100 * done // len(original)} %")
+    sound = np.concatenate(pieces)
+    row.update(_scores(original, sound, front_end))
+    written = _fitted(resample(sound, front_end.sample_rate_hz, rate_hz), len(samples))
+    peak = float(np.max(np.abs(written)))
+    row["turned_down_db"] = max(0.0, 20 * math.log10(peak)) if peak > 0 else 0.0
+    _write(target, written / max(peak, 1.0), rate_hz)
+    row["seconds"] = time.monotonic() - begin_s
+    return row
+
+
+def _fitted(waveform: np.ndarray, samples: int) -> np.ndarray:
+    """The waveform, as long as it must be: a rate's way there and back may change the count by one."""
+    return np.pad(waveform[:samples], (0, max(0, samples - len(waveform))))
+
+
+def _write(target: Path, waveform: np.ndarray, rate_hz: int) -> None:
+    import soundfile
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    form = _FORMATS[target.suffix.lower()]
+    with replacing(target) as temporary:
+        try:
+            soundfile.write(str(temporary), waveform, rate_hz, "PCM_24", format=form)
+        except soundfile.SoundFileError as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{target}: cannot be written ({reason}); try .wav instead") from error
+
+
+def _scores(original: np.ndarray, sound: np.ndarray, front_end: FrontEnd) -> dict[str, float]:
+    """Scores of the sound, of long ones the mean over minutes."""
+    from tfnoise.evaluation import sound_scores
+
+    length = _SCORED_S * front_end.sample_rate_hz
+    # A rest too short to be judged by itself is left out, unless it is all there is.
+    ends = range(0, max(1, len(original) - length // 2), length)
+    found = [sound_scores(original[a : a + length], sound[a : a + length], front_end) for a in ends]
+    return {name: float(np.mean([each[name] for each in found])) for name in found[0]}
+
+
+def _say(rows: list[dict[str, Any]], problems: list[str]) -> None:
+    header = ["file", "s", "bpp", "MSE", "log-spectral distance, dB", "spectral convergence", "mel MSE"]
+    cells = [
+        [
+            Path(row["path"]).name,
+            f"{row['duration_s']:.1f}",
+            f"{row['bpp']:.3f}" if "bpp" in row else None,
+            f"{row['image_mse']:.5f}" if "bpp" in row else None,
+            f"{row['log_spectral_distance_db']:.2f}",
+            f"{row['spectral_convergence']:.3f}",
+            f"{row['mel_mse']:.5f}",
+        ]
+        for row in rows
+    ]
+    say(table(cells, header, "lrrrrrr"))
+    say("MSE: of the model's image; the last three: of the sound, against the original's one channel.")
+    if any(row["channels"] > 1 for row in rows):
+        say("Several channels were averaged to one.")
+    for row in rows:
+        if row["turned_down_db"] > 0:
+            say(f"{row['output']}: turned down by {row['turned_down_db']:.1f} dB, so that it does not clip.")
+    for problem in problems:
+        say(f"left out: {problem}")
+    for row in rows:
+        say(f"wrote {row['output']}")

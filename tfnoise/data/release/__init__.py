@@ -1,0 +1,1 @@
+"""PMQD's release: fetched, verified, unpacked; no part of it needs TensorFlow."""
