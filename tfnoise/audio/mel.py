@@ -101,7 +101,7 @@ def magnitude_spectrogram(waveform: Any, front_end: FrontEnd) -> tf.Tensor:
     clips, alone = _clips(waveform, front_end)
     power, batch, frames = _power(clips, front_end)
     by_bin = stft(front_end.n_fft, front_end.hop, front_end.centre).by_bin(power)
-    magnitude = tf.sqrt(tf.reshape(by_bin, [-1, batch, frames]))
+    magnitude = tf.sqrt(tf.reshape(by_bin, [front_end.n_fft // 2 + 1, batch, frames]))
     magnitude = tf.transpose(magnitude, [1, 0, 2])
     return magnitude[0] if alone else magnitude
 

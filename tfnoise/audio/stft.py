@@ -134,10 +134,11 @@ class Stft:
         return tf.where(valid, 1.0 / tf.maximum(total, least), 0.0)[:, :, tf.newaxis]
 
     def waveform(self, rows: tf.Tensor, samples: tf.Tensor | int) -> tf.Tensor:
-        """The waveform `[batch, samples]` of rows, the inverse of `rows`."""
+        """The waveform `[batch, samples]` of rows, the inverse of `rows`; zeros beyond the last frame."""
         batch = tf.shape(rows)[2]
         waveform = tf.reshape(tf.transpose(rows, [2, 3, 1, 0]), [batch, -1])
-        return waveform[:, self.margin : self.margin + samples]
+        waveform = waveform[:, self.margin : self.margin + samples]
+        return tf.pad(waveform, [[0, 0], [0, samples - tf.shape(waveform)[1]]])
 
     def folded(self, values: tf.Tensor) -> tf.Tensor:
         """Of values `[batch, bins, frames]` each coefficient's: `[coefficients, batch * frames]`."""

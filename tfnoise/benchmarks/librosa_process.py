@@ -89,15 +89,16 @@ class LibrosaProcess:
         np.save(path, array, allow_pickle=False)
         self._ask({"do": "load", "name": name, "path": path})
 
-    def seconds(self, do: str, given: str, one_by_one: bool, **settings: Any) -> float:
-        """How long a function takes; one_by_one: on each row of the array by itself."""
-        asked = {"do": do, "given": given, "one_by_one": one_by_one, "settings": settings}
-        return self._ask(asked)["seconds"]
+    def seconds(self, do: str, given: str, one_by_one: bool, repeats: int, **settings: Any) -> float:
+        """How long a function takes so many times; one_by_one: on each row of the array by itself."""
+        asked = {"do": do, "given": given, "one_by_one": one_by_one, "repeats": repeats}
+        return self._ask({**asked, "settings": settings})["seconds"]
 
     def result(self, do: str, given: str, **settings: Any) -> np.ndarray:
         """What a function makes of each row of an array."""
         path = str(Path(self._folder.name, "result.npy"))
-        self._ask({"do": do, "given": given, "one_by_one": True, "settings": settings, "save": path})
+        asked = {"do": do, "given": given, "one_by_one": True, "repeats": 1, "save": path}
+        self._ask({**asked, "settings": settings})
         return np.load(path, allow_pickle=False)
 
     def _ask(self, value: dict[str, Any]) -> dict[str, Any]:

@@ -25,10 +25,11 @@ def main():
         run = CALLS[asked["do"]]
         given, settings = arrays[asked["given"]], asked["settings"]
         begin = time.perf_counter()
-        if asked["one_by_one"]:
-            made = np.stack([run(each, **settings) for each in given])
-        else:
-            made = run(given, **settings)
+        for _ in range(asked["repeats"]):
+            if asked["one_by_one"]:
+                made = np.stack([run(each, **settings) for each in given])
+            else:
+                made = run(given, **settings)
         seconds = time.perf_counter() - begin
         if asked.get("save"):
             np.save(asked["save"], made)

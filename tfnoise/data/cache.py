@@ -7,12 +7,13 @@ that a run that is killed leaves nothing that another would read.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,8 @@ def cached(
             _remove_leftovers(path.parent)
             with replacing(path) as temporary:
                 _write(dataset, temporary, on_clip)
-        except (OSError, tf.errors.ResourceExhaustedError, tf.errors.PermissionDeniedError) as error:
-            reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
+        except OSError as error:
+            reason = error.strerror or " ".join(str(error).split())
             remedy = "free some space, or name another folder with cache_dir"
             raise InputError(f"{path.parent}: cannot hold the cache ({reason}); {remedy}") from error
     records = tf.data.TFRecordDataset(str(path)).map(lambda record: _parsed(record, mels))
@@ -147,10 +148,27 @@ def _alive(process: int) -> bool:
 
 
 def _write(dataset: Iterable[dict[str, Any]], path: Path, on_clip: Callable[[], Any]) -> None:
-    with tf.io.TFRecordWriter(str(path)) as writer:
+    with _writing_errors():
+        writer = tf.io.TFRecordWriter(str(path))
+    try:
         for item in dataset:
-            writer.write(_record({name: value.numpy() for name, value in item.items()}))
+            record = _record({name: value.numpy() for name, value in item.items()})
+            with _writing_errors():
+                writer.write(record)
             on_clip()
+        with _writing_errors():
+            writer.flush()
+    finally:
+        with contextlib.suppress(tf.errors.OpError):
+            writer.close()
+
+
+@contextlib.contextmanager
+def _writing_errors() -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error
 
 
 def _record(item: dict[str, Any]) -> bytes:
