@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 
 import numpy as np
 import pytest
 import soundfile
+import tensorflow as tf
 
 from tfnoise.losses import fit_nlpd
 
@@ -44,6 +46,21 @@ def test_the_whole_job_and_its_second_call(run_script, tmp_path, audio_folder):
     assert {"saved_model.pb", "variables", "assets"} <= {path.name for path in version.iterdir()}
     settings = json.loads((version / "assets" / "tfnoise.json").read_text())
     assert settings["training"]["uses_natural_data"] is False and settings["training"]["steps"] == 10
+
+    heard = {}
+    for event_file in (run_dir / "logs").iterdir():
+        for event in tf.compat.v1.train.summary_iterator(str(event_file)):
+            for value in event.summary.value:
+                if value.metadata.plugin_data.plugin_name == "audio":
+                    heard.setdefault(value.tag.split("/")[-1], {}).setdefault(value.tag, []).append(value)
+    # A synthesised sound and a natural one; the originals' once, the reconstructions' after each epoch.
+    assert {name: [len(found) for found in tags.values()] for name, tags in heard.items()} == {
+        "front end alone": [1, 1],
+        "reconstruction": [2, 2],
+    }
+    [first, *_] = heard["reconstruction"].values()
+    sound, rate_hz = soundfile.read(io.BytesIO(first[0].tensor.string_val[0]))
+    assert rate_hz == 16000 and len(sound) > 16000 and np.std(sound) > 0
 
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     again = run_script("train", *TINY, "--loss=ms_ssim", "--json")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the README's tables from the JSON files beside this script.
+"""Writes the tables of README.md and docs/sound.md from the JSON files beside this script.
 
 Results: each NAME.json is the output of bin/evaluate --json on models called LOSS_NAME_SEED. How they are
 made, for NAME in default, quick, paper and SEED in 0, 1, 2:
@@ -19,6 +19,12 @@ Listeners, where nlpd_natural.json was fitted to other audio than the rated clip
 Speed, on a machine that does nothing else:
 
     bin/benchmark losses --rounds=15 --json > docs/results/losses.json
+    bin/benchmark audio --data=FOLDER --rounds=9 --json > docs/results/audio.json
+    bin/benchmark pipeline --data=FOLDER --json > docs/results/pipeline.json
+
+Sound, of models trained at the default settings with seed 0 and called by their losses:
+
+    bin/evaluate --model=... --data=FOLDER --audio --json > docs/results/sound.json
 
 Example:
     python docs/results/table.py
@@ -32,8 +38,21 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 README = HERE.parents[1] / "README.md"
+SOUND = HERE.parent / "sound.md"
 LOSSES = ("mse", "nlpd", "ms_ssim")
 LISTENERS = ("listeners", "listeners_coded")
+KINDS = ("music", "speech", "environment")
+ENVIRONMENT = {
+    "Applause",
+    "Crowd",
+    "Fire",
+    "Machine",
+    "Rain",
+    "Sauna steam",
+    "Sliding & scraping",
+    "Vinyl hiss",
+    "Water",
+}
 TITLES = {
     "default": "default settings",
     "quick": "`configs/quick.cfg`",
@@ -135,6 +154,107 @@ def speed_table() -> str:
     return "\n".join(lines)
 
 
+def sound_table() -> str:
+    """The front end both ways against librosa, and the pipeline."""
+    report, runs = (json.loads((HERE / f"{name}.json").read_text()) for name in ("audio", "pipeline"))
+    rows = {(row["what"], row["librosa"]): row for row in report["speed"]}
+    equal = {name: max(row[name] for row in report["equality"]) for name in ("mel", "image")}
+    rates = [row["sample_rate_hz"] for row in report["equality"]]
+    lines = [
+        f"{report['clips']} natural clips of {report['samples'] / 16000:.2f} s at 16 kHz in one batch, "
+        f"{report['cores']} cores, against librosa {report['versions']['librosa']}",
+        f"in a process of its own; medians of {report['speed'][0]['rounds']} rounds in turns, with their "
+        f"range. Measured on {report['date'][:10]}.",
+        "",
+        "| | ms | librosa, one batch | librosa, clip by clip |",
+        "|---|---|---|---|",
+    ]
+    titles = {"mel": "mel", "mel_inverse": "mel inverse", "griffin_lim": "phase, 32 iterations"}
+    for what, title in titles.items():
+        found = [rows[what, way] for way in ("one batch", "clip by clip")]
+        cells = [f"{row['speedup']:.1f} x ({_range(row['speedup_range'], '.1f')})" for row in found]
+        lines.append(f"| {title} | {1e3 * found[0]['seconds']:.1f} | {cells[0]} | {cells[1]} |")
+    lines += [
+        "",
+        f"From {min(rates) / 1000:g} to {max(rates) / 1000:g} kHz our mel differs from librosa's by at most "
+        f"{equal['mel']:.0e} of the clip's maximum, the image by {equal['image']:.0e}.",
+        "",
+        "| image to sound, 32 iterations | mel MSE of the image again | largest of a clip "
+        "| spectral convergence | log-spectral distance |",
+        "|---|---|---|---|---|",
+    ]
+    for row in report["round_trip"]:
+        name = "librosa's `mel_to_audio`" if row["method"] == "librosa" else row["method"]
+        lines.append(
+            f"| {name} | {row['mel_mse']:.5f} | {row['mel_mse_largest']:.5f} "
+            f"| {row['spectral_convergence']:.3f} | {row['log_spectral_distance_db']:.2f} dB |"
+        )
+    by_state = {(row["clips"], row["state"]): row for row in runs["runs"]}
+    clips = max(count for count, _ in by_state)
+    fresh, again = (by_state[clips, state] for state in ("first time", "from the cache"))
+    few = by_state[min(count for count, _ in by_state), "first time"]
+    lines += [
+        "",
+        f"{clips} files of PMQD's format become images in {fresh['seconds']:.1f} s, and in "
+        f"{again['seconds']:.1f} s from the cache; the process peaks at",
+        f"{fresh['peak_bytes'] / 1e6:.0f} MB, with {few['clips']} files at {few['peak_bytes'] / 1e6:.0f} MB.",
+    ]
+    return "\n".join(lines)
+
+
+def phases_table() -> str:
+    """Phase reconstruction and mel inverse, method by method."""
+    report = json.loads((HERE / "audio.json").read_text())
+    lines = ["| phase from true magnitudes | iterations | spectral convergence |", "|---|---|---|"]
+    lines += [
+        f"| {row['method']} | {row['iterations']} | {row['spectral_convergence']:.4f} |"
+        for row in sorted(report["phases"], key=lambda row: row["iterations"])
+    ]
+    lines += ["", "| magnitudes from the image | spectral convergence | log-spectral distance | mel MSE |"]
+    lines.append("|---|---|---|---|")
+    lines += [
+        f"| {row['method']} | {row['spectral_convergence']:.3f} "
+        f"| {row['log_spectral_distance_db']:.2f} dB | {row['mel_mse']:.6f} |"
+        for row in report["magnitudes"]
+    ]
+    return "\n".join(lines)
+
+
+def kinds_table() -> str:
+    """Sounds after resynthesis: a row a model and kind of sound."""
+    report = json.loads((HERE / "sound.json").read_text())
+    found = {**report["front_end_audio"], **{name: m["audio"] for name, m in report["models"].items()}}
+    titles = {"mse": "trained with MSE", "ms_ssim": "trained with MS-SSIM", "nlpd": "trained with NLPD"}
+    lines = [
+        "| | sounds | clips | log-spectral distance | spectral convergence | mel MSE |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, scores in found.items():
+        for kind in (*KINDS, "all"):
+            chosen = {g: v for g, v in scores["genres"].items() if kind in ("all", _kind(g))}
+            clips = sum(genre["clips"] for genre in chosen.values())
+            means = [
+                sum(genre["clips"] * genre["metrics"][metric]["mean"] for genre in chosen.values()) / clips
+                for metric in ("log_spectral_distance_db", "spectral_convergence", "mel_mse")
+            ]
+            lines.append(
+                f"| {titles.get(name, name)} | {kind} | {clips} "
+                f"| {means[0]:.2f} dB | {means[1]:.3f} | {means[2]:.5f} |"
+            )
+    lines += ["", f"Measured on {report['date'][:10]}; every clip of the models at or under 0.5 bpp."]
+    return "\n".join(lines)
+
+
+def _kind(genre: str) -> str:
+    if "speech" in genre or "dialogue" in genre:
+        return "speech"
+    return "environment" if genre in ENVIRONMENT else "music"
+
+
+def _range(ends: list[float], form: str) -> str:
+    return f"{ends[0]:{form}} to {ends[1]:{form}}"
+
+
 def _interval(estimate: dict | None, form: str = ".3f") -> str:
     if estimate is None or estimate["value"] is None:
         return "-"
@@ -142,24 +262,31 @@ def _interval(estimate: dict | None, form: str = ".3f") -> str:
     return f"{estimate['value']:{form}} [{low:{form}}, {high:{form}}]"
 
 
-TABLES = {"results": table, "listeners": listeners_table, "speed": speed_table}
+TABLES = {
+    "results": (README, table),
+    "listeners": (README, listeners_table),
+    "speed": (README, speed_table),
+    "sound": (README, sound_table),
+    "phases": (SOUND, phases_table),
+    "kinds": (SOUND, kinds_table),
+}
+"""By name: where a table stands, and what makes it."""
 
 
 def marks(name: str) -> tuple[str, str]:
-    """What begins and ends a table in the README."""
+    """What begins and ends a table in its file."""
     return f"<!-- {name}: begin (docs/results/table.py writes this) -->", f"<!-- {name}: end -->"
 
 
 def main() -> None:
-    """Puts the tables between their marks in the README."""
-    text = README.read_text()
-    for name, make in TABLES.items():
+    """Puts the tables between their marks."""
+    for name, (path, make) in TABLES.items():
         begin, end = marks(name)
-        head, rest = text.split(begin, 1)
+        head, rest = path.read_text().split(begin, 1)
         _, tail = rest.split(end, 1)
-        text = f"{head}{begin}\n{make()}\n{end}{tail}"
-    README.write_text(text)
-    print(f"wrote {README}")
+        path.write_text(f"{head}{begin}\n{make()}\n{end}{tail}")
+    for path in sorted({path for path, _ in TABLES.values()}):
+        print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -182,3 +182,17 @@ def test_fitted_nlpd_parameters_change_nlpd_alone(run_script, tiny_model, mixed_
     assert before["nlpd"]["mean"] != after["nlpd"]["mean"]
     bad = run_script("evaluate", *arguments, f"--nlpd_parameters={mixed_folder / 'pmqd.csv'}")
     assert bad.returncode == 1 and "is no file of NLPD parameters" in bad.stderr
+
+
+def test_sounds_are_scored_beside_the_front_end(run_script, tiny_model, mixed_folder):
+    done = run_script("evaluate", f"--model={tiny_model}", f"--data={mixed_folder}", "--audio", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    model, alone = report["models"]["tiny"]["audio"], report["front_end_audio"]["front end alone"]
+    assert model["clips"] == alone["clips"] == report["models"]["tiny"]["clips"]
+    assert alone["genres"]["Rock"]["clips"] == 2
+    for name in ("log_spectral_distance_db", "spectral_convergence", "mel_mse"):
+        low, high = model["metrics"][name]["ci95"]
+        assert low <= model["metrics"][name]["mean"] <= high
+        assert 0 < alone["metrics"][name]["mean"] < model["metrics"][name]["mean"]
+    assert "front end alone" in done.stderr and "spectral convergence" in done.stderr

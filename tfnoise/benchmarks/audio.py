@@ -30,7 +30,7 @@ from tfnoise.evaluation import log_spectral_distance_db, mel_mse, spectral_conve
 
 RATES_HZ = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 # So many calls are a turn: of a short one alone, waking a processor that idled takes a good part.
-_REPEATS = {"mel": 10, "mel_inverse": 1, "griffin_lim": 1}
+_REPEATS = {"mel": 50, "mel_inverse": 1, "griffin_lim": 1}
 SPEED_CALLS = tuple(_REPEATS)
 FAST_GRIFFIN_LIM = {"start": "random", "momentum": 0.99, "relaxation": 1.0}
 """The settings of fast Griffin-Lim as published, which librosa's is, too."""

@@ -13,7 +13,7 @@ from absl import flags
 from tfnoise.cli.output import json_requested, print_json, say
 from tfnoise.cli.progress import Progress
 from tfnoise.data.clip_list import LIST_NAME, read_list
-from tfnoise.data.list_check import list_problems
+from tfnoise.data.list_check import list_problems, odd_files
 from tfnoise.data.release.download import OnBytes
 from tfnoise.data.release.http_source import check_url
 from tfnoise.data.release.manifest import ARCHIVE_NAME, PMQD, read_manifest
@@ -73,7 +73,8 @@ def _check_list(folder: Path) -> tuple[int, list[str]]:
         clips = read_list(str(folder), bad_ratings)
     except InputError as error:
         return 0, [str(error)]
-    return len(clips), [*bad_ratings.values(), *list_problems(clips, audio_names(folder))]
+    problems = [*bad_ratings.values(), *list_problems(clips, audio_names(folder))]
+    return len(clips), [*problems, *odd_files(clips).values()]
 
 
 def _check_url_base(folder: Path) -> None:

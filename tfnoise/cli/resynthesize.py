@@ -26,6 +26,7 @@ from tfnoise.files import replacing
 FLAGS = flags.FLAGS
 _FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 _SCORED_S = 60
+_PICTURED_FRAMES = 1024
 
 
 def resynthesize_from_flags(arguments: Sequence[str]) -> int:
@@ -101,8 +102,9 @@ def _targets(arguments: Sequence[str], suffix: str) -> dict[str, Path]:
     for source, target in targets.items():
         if target.exists() and os.path.exists(source) and target.samefile(source):
             raise InputError(f"{target}: is the input itself; name another output")
-        if target.exists() and not FLAGS.overwrite:
-            raise InputError(f"{target}: is there already; name another output or add --overwrite")
+        for written in [target, *([_picture_path(target)] if FLAGS.picture else [])]:
+            if written.exists() and not FLAGS.overwrite:
+                raise InputError(f"{written}: is there already; name another output or add --overwrite")
     check_writable("output", next(iter(targets.values())).parent)
     return targets
 
@@ -123,25 +125,61 @@ def _resynthesize(
     duration_s = len(samples) / rate_hz
     row: dict[str, Any] = {"path": source, "output": str(target), "duration_s": duration_s}
     row.update(channels=samples.shape[1], sample_rate_hz=rate_hz)
-    shown = image
+    shown, title = image, "front end alone"
     if model is not None:
         coded = code_in_pieces(model.module.code, image, model.bpp if FLAGS.bpp is None else FLAGS.bpp)
-        shown = coded.reconstruction
+        shown, title = coded.reconstruction, model.name
         row.update(model=model.name, bpp=coded.bpp, bpp_max=coded.bpp_largest)
         row["image_mse"] = float(np.mean(np.square(shown - image)))
-    pieces, done = [], 0
-    for piece in waveform_chunks(shown, reference_db, front_end, FLAGS.iterations, len(original)):
-        pieces.append(piece)
-        done += len(piece)
-        progress.update(0, file=Path(source).name, done=f"{100 * done // len(original)} %")
-    sound = np.concatenate(pieces)
+
+    def synthesised(image: np.ndarray) -> np.ndarray:
+        pieces, done = [], 0
+        for piece in waveform_chunks(image, reference_db, front_end, FLAGS.iterations, len(original)):
+            pieces.append(piece)
+            done += len(piece)
+            progress.update(0, file=Path(source).name, done=f"{100 * done // len(original)} %")
+        return np.concatenate(pieces)
+
+    sound = synthesised(shown)
     row.update(_scores(original, sound, front_end))
+    if FLAGS.picture:
+        sounds = {} if model is None else {"front end alone": synthesised(image)}
+        sounds[title] = sound
+        row["picture"] = str(_picture(source, target, original, sounds, front_end))
     written = _fitted(resample(sound, front_end.sample_rate_hz, rate_hz), len(samples))
     peak = float(np.max(np.abs(written)))
     row["turned_down_db"] = max(0.0, 20 * math.log10(peak)) if peak > 0 else 0.0
     _write(target, written / max(peak, 1.0), rate_hz)
     row["seconds"] = time.monotonic() - begin_s
     return row
+
+
+def _picture_path(target: Path) -> Path:
+    return target.with_suffix(".png")
+
+
+def _picture(
+    source: str, target: Path, original: np.ndarray, sounds: dict[str, np.ndarray], front_end: FrontEnd
+) -> Path:
+    """Draws spectrograms of the original and of each sound, as far as a picture has room."""
+    from tfnoise.audio import mel_spectrogram, mel_to_image, reference_db
+    from tfnoise.evaluation import Panel, clip_figure, save_figure
+
+    length = front_end.samples(_PICTURED_FRAMES)
+    begin = original[:length]
+    mel = mel_spectrogram(begin, front_end)
+    level = reference_db(mel, front_end)
+    panels = [Panel(mel_to_image(mel, level, front_end).numpy(), front_end, "original")]
+    for title, sound in sounds.items():
+        image = mel_to_image(mel_spectrogram(sound[:length], front_end), level, front_end)
+        found = _scores(begin, sound[:length], front_end)
+        details = (
+            f"{found['log_spectral_distance_db']:.1f} dB   "
+            f"convergence {found['spectral_convergence']:.2f}   mel MSE {found['mel_mse']:.4f}"
+        )
+        panels.append(Panel(image.numpy(), front_end, title, details))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return save_figure(clip_figure(panels, f"{Path(source).name}, as sound"), _picture_path(target))
 
 
 def _fitted(waveform: np.ndarray, samples: int) -> np.ndarray:
@@ -197,4 +235,4 @@ def _say(rows: list[dict[str, Any]], problems: list[str]) -> None:
     for problem in problems:
         say(f"left out: {problem}")
     for row in rows:
-        say(f"wrote {row['output']}")
+        say(f"wrote {row['output']}" + (f" and {row['picture']}" if "picture" in row else ""))

@@ -11,6 +11,7 @@ import io
 import math
 import os
 import re
+from collections.abc import Sequence
 
 from tfnoise.audio.files import is_remote
 from tfnoise.errors import InputError
@@ -129,9 +130,7 @@ def list_text(path: str) -> str:
         raise InputError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
 
 
-def _clip(
-    folder: str, row: dict[str, str | None], where: str, bad_ratings: dict[str, str] | None
-) -> Clip:
+def _clip(folder: str, row: dict[str, str | None], where: str, bad_ratings: dict[str, str] | None) -> Clip:
     if None in row or any(row[name] is None for name in COLUMNS):
         raise InputError(f"{where}: has another number of fields than the header line; mend the line")
     cells = {name: row[name].strip() for name in COLUMNS}
@@ -159,6 +158,24 @@ def _clip(
         title=cells["title"] or None,
         sample_start=_number(cells, "sample_start", where),
     )
+
+
+def originals_of(listed: Sequence[Clip], clips: Sequence[Clip]) -> list[Clip | None]:
+    """Of each clip the one that it was made of: the original of the same artist, title and start.
+
+    Args:
+      listed: all clips of the list.
+      clips: some of them.
+
+    Returns:
+      A clip each, an original's its own; None where the list has none.
+    """
+    originals = {_piece(clip): clip for clip in listed if clip.degradation == ORIGINAL}
+    return [clip if clip.degradation == ORIGINAL else originals.get(_piece(clip)) for clip in clips]
+
+
+def _piece(clip: Clip) -> tuple[str | None, str | None, float | None]:
+    return clip.artist, clip.title, clip.sample_start
 
 
 def stays_inside(name: str) -> bool:

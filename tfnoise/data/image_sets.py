@@ -13,20 +13,19 @@ import dataclasses
 import math
 import os
 import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from tfnoise.audio.files import is_remote, probe
+from tfnoise.audio.files import is_remote
 from tfnoise.audio.front_end import FrontEnd
 from tfnoise.data.cache import cache_path, cached
-from tfnoise.data.clip_list import ORIGINAL, Clip, list_path
+from tfnoise.data.clip_list import ORIGINAL, Clip, list_path, originals_of
 from tfnoise.data.clips import natural_images
 from tfnoise.data.cutting import PMQD_CLIP_S, cut_clips
-from tfnoise.data.list_check import list_problems
+from tfnoise.data.list_check import list_problems, odd_files
 from tfnoise.data.listing import list_clips
 from tfnoise.errors import InputError
 
@@ -97,10 +96,10 @@ def pmqd(
     listed = list_clips(folder, "all")
     chosen = list_clips(folder, degradation)
     problems = _list_problems(folder, listed) if on_problem == "raise" else []
-    odd = _odd_ones(chosen)
+    odd = odd_files(chosen)
     _tell([*problems, *odd.values()], options, f"{folder}: ")
     chosen = [clip for clip in chosen if clip.path not in odd]
-    return _image_set(chosen, _originals(listed, chosen), with_originals, options)
+    return _image_set(chosen, originals_of(listed, chosen), with_originals, options)
 
 
 def recordings(
@@ -133,7 +132,7 @@ def recordings(
     front_end = FrontEnd() if front_end is None else front_end
     options = _Options(front_end, multiple, on_problem, cache, cache_dir, on_clip)
     clips = cut_clips(list_clips(folder, "all"), clip_duration_s)
-    return _image_set(clips, _originals(clips, clips), False, options)
+    return _image_set(clips, originals_of(clips, clips), False, options)
 
 
 def _image_set(
@@ -221,33 +220,3 @@ def _list_problems(folder: str, clips: Sequence[Clip]) -> list[str]:
         return []
     names = [path.relative_to(audio).as_posix() for path in audio.rglob("*") if path.is_file()]
     return list_problems(clips, [name for name in names if not name.startswith(".")])
-
-
-def _odd_ones(clips: Sequence[Clip]) -> dict[str, str]:
-    """By its path, what is wrong with a file of another sample rate or length than most."""
-    forms = {}
-    for clip in clips:
-        try:
-            info = probe(clip.path)
-        except InputError:
-            continue
-        forms[clip.path] = (info.sample_rate_hz, info.samples)
-    if not forms:
-        return {}
-    [((rate, samples), _)] = Counter(forms.values()).most_common(1)
-    return {
-        path: f"{path}: has {form[1]} samples at {form[0]} Hz where the others have {samples} at {rate} Hz"
-        for path, form in forms.items()
-        if form != (rate, samples)
-    }
-
-
-def _originals(listed: Sequence[Clip], clips: Sequence[Clip]) -> list[Clip | None]:
-    """Of each clip the original of the same artist, title and start; an original is its own."""
-    by_piece = {
-        (clip.artist, clip.title, clip.sample_start): clip for clip in listed if clip.degradation == ORIGINAL
-    }
-    return [
-        clip if clip.degradation == ORIGINAL else by_piece.get((clip.artist, clip.title, clip.sample_start))
-        for clip in clips
-    ]

@@ -6,7 +6,9 @@ import collections
 import os
 from collections.abc import Collection, Sequence
 
+from tfnoise.audio.files import probe
 from tfnoise.data.clip_list import HIGHEST_RATING, LOWEST_RATING, Clip
+from tfnoise.errors import InputError
 
 _FOLDER = "audio"
 
@@ -44,6 +46,32 @@ def list_problems(clips: Sequence[Clip], names: Collection[str]) -> list[str]:
         listed |= found
     problems += [f"{name!r} in {_FOLDER}/ has no row" for name in sorted(present - listed)]
     return problems
+
+
+def odd_files(clips: Sequence[Clip]) -> dict[str, str]:
+    """Files of another sample rate or length than most of a set, which in PMQD are all alike.
+
+    Args:
+      clips: the set. Of each file the header is read; one that cannot be is left to who reads the file.
+
+    Returns:
+      By path one line that names it, its form and the others'.
+    """
+    forms = {}
+    for clip in clips:
+        try:
+            info = probe(clip.path)
+        except InputError:
+            continue
+        forms[clip.path] = (info.samples, info.sample_rate_hz)
+    if not forms:
+        return {}
+    [(usual, _)] = collections.Counter(forms.values()).most_common(1)
+    return {
+        path: "{}: has {} samples at {} Hz where the others have {} at {} Hz".format(path, *form, *usual)
+        for path, form in forms.items()
+        if form != usual
+    }
 
 
 def _names_below_audio(path: str) -> set[str]:

@@ -9,7 +9,7 @@ import math
 import os
 
 from tfnoise.audio.files import is_remote
-from tfnoise.data.clip_list import ORIGINAL, list_text, read_list, stays_inside
+from tfnoise.data.clip_list import ORIGINAL, list_text, originals_of, read_list, stays_inside
 from tfnoise.errors import InputError
 
 RATING_COLUMNS = ("rating", "rating_mean")
@@ -127,14 +127,10 @@ def pmqd_pairs(folder: str) -> tuple[list[RatedPair], list[str]]:
         raise InputError(f"{folder}: no such folder; check the name")
     bad_ratings: dict[str, str] = {}
     clips = read_list(folder, bad_ratings)
-    originals = {
-        (clip.artist, clip.title, clip.sample_start): clip for clip in clips if clip.degradation == ORIGINAL
-    }
     pairs, problems = [], []
-    for clip in clips:
+    for clip, original in zip(clips, originals_of(clips, clips)):
         if clip.degradation == ORIGINAL:
             continue
-        original = originals.get((clip.artist, clip.title, clip.sample_start))
         if clip.rating is None:
             problems.append(bad_ratings.get(clip.id, f"{folder}: the rating of clip {clip.id} is empty"))
         elif original is None:

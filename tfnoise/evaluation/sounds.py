@@ -45,8 +45,8 @@ def log_spectral_distance_db(reference: Any, waveform: Any, front_end: FrontEnd)
     a, b = (magnitude_spectrogram(sound, front_end) for sound in (reference, waveform))
     floor = tf.reduce_max(a, axis=[1, 2], keepdims=True) * 10 ** (-_RANGE_DB / 20)
     floor = tf.maximum(floor, np.finfo(np.float32).tiny)
-    ratio = tf.math.log(tf.maximum(a, floor) / tf.maximum(b, floor)) * (20 / np.log(10))
-    return tf.sqrt(tf.reduce_mean(tf.square(ratio), axis=[1, 2]))
+    levels = [tf.math.log(tf.maximum(magnitude, floor)) * (20 / np.log(10)) for magnitude in (a, b)]
+    return tf.sqrt(tf.reduce_mean(tf.square(levels[0] - levels[1]), axis=[1, 2]))
 
 
 def spectral_convergence(reference: Any, waveform: Any, front_end: FrontEnd) -> tf.Tensor:
