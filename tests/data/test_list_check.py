@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
 import pytest
+import soundfile
 
 from tfnoise.data import Clip
-from tfnoise.data.list_check import list_problems
+from tfnoise.data.list_check import list_problems, odd_files
 
 
 def clips(*names: str, folder: str = "set") -> list[Clip]:
@@ -50,3 +52,16 @@ def test_ratings_out_of_range(rating):
 def test_ratings_in_range(rating):
     [clip] = clips("a.wav")
     assert list_problems([dataclasses.replace(clip, rating=rating)], ["a.wav"]) == []
+
+
+def test_files_of_another_form_are_named(tmp_path):
+    clips = []
+    for number, (samples, rate_hz) in enumerate([(800, 8000), (800, 8000), (799, 8000), (800, 16000)]):
+        soundfile.write(tmp_path / f"{number}.wav", np.zeros(samples), rate_hz)
+        clips.append(Clip(str(tmp_path / f"{number}.wav"), str(number)))
+    clips.append(Clip(str(tmp_path / "absent.wav"), "4"))
+    assert odd_files(clips) == {
+        clips[2].path: f"{clips[2].path}: has 799 samples at 8000 Hz where the others have 800 at 8000 Hz",
+        clips[3].path: f"{clips[3].path}: has 800 samples at 16000 Hz where the others have 800 at 8000 Hz",
+    }
+    assert odd_files(clips[4:]) == {}

@@ -30,6 +30,8 @@ _BY_SOUNDFILE = -1
 # tensorflow-io allocates what a header says, so one that says more than this a byte is left to soundfile.
 _MOST_SAMPLES_PER_BYTE = 64
 _CLIPS_AT_ONCE = 8
+#: How the problem of a clip ends that is silent, which is no fault of its file.
+SILENT = ": is silent and left out"
 
 
 def natural_images(
@@ -242,7 +244,7 @@ def _image(
         image, reference = waveform_to_image(waveform, front_end)
         frames = tf.shape(image)[1] // multiple * multiple
         silent = is_silent(reference)
-        told = tf.strings.join([item["path"], ": is silent and left out"])
+        told = tf.strings.join([item["path"], SILENT])
         return image[:, : tf.where(silent, 0, frames)], reference, tf.where(silent, told, "")
 
     def unusable() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

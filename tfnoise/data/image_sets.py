@@ -23,7 +23,7 @@ from tfnoise.audio.files import is_remote
 from tfnoise.audio.front_end import FrontEnd
 from tfnoise.data.cache import cache_path, cached
 from tfnoise.data.clip_list import ORIGINAL, Clip, list_path, originals_of
-from tfnoise.data.clips import natural_images
+from tfnoise.data.clips import SILENT, natural_images
 from tfnoise.data.cutting import PMQD_CLIP_S, cut_clips
 from tfnoise.data.list_check import list_problems, odd_files
 from tfnoise.data.listing import list_clips
@@ -53,7 +53,7 @@ def pmqd(
     front_end: FrontEnd | None = None,
     multiple: int = 16,
     with_originals: bool = False,
-    on_problem: str = "raise",
+    on_problem: str | None = None,
     cache: bool = True,
     cache_dir: str | os.PathLike[str] | None = None,
     on_clip: Callable[[], Any] = lambda: None,
@@ -61,13 +61,14 @@ def pmqd(
     """The clips of PMQD, or of another set with a list in its form, in the list's order.
 
     Args:
-      folder: holds pmqd.csv and audio/; a folder, or its URL. `bin/prepare_pmqd` makes one.
+      folder: holds pmqd.csv and audio/; a folder, or its URL. `bin/prepare_pmqd` makes one. A folder without
+        a list is cut into clips as `recordings` does.
       degradation: "original" (the paper's test set), "distortion", "limiter", "lowpass", "noise" or "all".
       front_end: the settings of the images; None: the default ones.
       multiple: frames that an image is cut to a whole multiple of.
       with_originals: whether each clip comes with the image of the original that it was made of.
       on_problem: "raise" refuses a set with a clip that is not as it should be; "skip" leaves such clips out,
-        with a warning.
+        with a warning, as silent ones are in any case. None: "raise", and "skip" without a list.
       cache: whether to keep the images on disk.
       cache_dir: where; None: $XDG_CACHE_HOME/tfnoise or ~/.cache/tfnoise.
       on_clip: called after each clip that is decoded for the cache, to show progress.
@@ -86,16 +87,21 @@ def pmqd(
 
     Raises:
       InputError: the list cannot be used: a row without a file, a file without a row, an id twice, a rating
-        out of 1 to 5; or a clip is missing, damaged, silent, or of another rate or length than the others; or
-        the cache cannot be written. The message names the first and counts the others.
+        out of 1 to 5; or a clip is missing, damaged, or of another rate or length than the others; or the
+        cache cannot be written. The message names the first and counts the others.
       ValueError: on_problem or multiple is out of range.
     """
     folder = os.fspath(folder)
     front_end = FrontEnd() if front_end is None else front_end
+    has_list = is_remote(folder) or os.path.isfile(list_path(folder))
+    on_problem = on_problem or ("raise" if has_list else "skip")
     options = _Options(front_end, multiple, on_problem, cache, cache_dir, on_clip)
     listed = list_clips(folder, "all")
     chosen = list_clips(folder, degradation)
-    problems = _list_problems(folder, listed) if on_problem == "raise" else []
+    if not has_list:
+        chosen = cut_clips(chosen)
+        return _image_set(chosen, originals_of(chosen, chosen), with_originals, options)
+    problems = _list_problems(folder, listed) if options.on_problem == "raise" else []
     odd = odd_files(chosen)
     _tell([*problems, *odd.values()], options, f"{folder}: ")
     chosen = [clip for clip in chosen if clip.path not in odd]
@@ -118,8 +124,8 @@ def recordings(
       folder: a folder of audio files, read recursively; or one file; or the URL of a file, or of a folder
         with a pmqd.csv, since others cannot be listed.
       clip_duration_s: of a clip; PMQD's by default. What is left at a file's end is not used.
-      on_problem: "skip" leaves clips out that cannot be used, as silent or damaged ones, with a warning;
-        "raise" refuses them.
+      on_problem: "skip" leaves clips out that cannot be used, as damaged or silent ones, with a
+        warning; "raise" refuses them, but for silent ones.
       front_end, multiple, cache, cache_dir, on_clip: as in `pmqd`.
 
     Returns:
@@ -145,7 +151,9 @@ def _image_set(
         second, more = _images(beside, options)
         problems = {**more, **problems}
         dataset = tf.data.Dataset.zip((dataset, second)).map(_joined)
-    _tell(list(problems.values()), options)
+    silent = [problem for problem in problems.values() if problem.endswith(SILENT)]
+    _tell([problem for problem in problems.values() if problem not in silent], options)
+    _tell(silent, dataclasses.replace(options, on_problem="skip"))
     known = {
         "id": tf.constant([clip.id for clip in clips]),
         "path": tf.constant([os.fsencode(clip.path) for clip in clips]),
@@ -199,7 +207,8 @@ def _checked(problem: tf.Tensor, options: _Options) -> tf.Tensor:
     """The problem; where one must not be, an error when the clip is reached."""
     if options.cache or options.on_problem == "skip":
         return problem
-    with tf.control_dependencies([tf.debugging.Assert(problem == "", [problem])]):
+    passes = (problem == "") | tf.strings.regex_full_match(problem, f"(?s).*{SILENT}")
+    with tf.control_dependencies([tf.debugging.Assert(passes, [problem])]):
         return tf.identity(problem)
 
 
