@@ -27,6 +27,7 @@ if _problem():
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
+import json  # noqa: E402
 import subprocess  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -82,5 +83,43 @@ def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
             env={**os.environ, **(env or {})},
             **options,
         )
+
+    return run
+
+
+# The start of a script takes seconds, and a process can call its main several times.
+_MANY = """
+import importlib.machinery, importlib.util, json, sys
+script, command_lines = sys.argv[1], json.loads(sys.argv[2])
+loader = importlib.machinery.SourceFileLoader("script", script)
+module = importlib.util.module_from_spec(importlib.util.spec_from_loader("script", loader))
+loader.exec_module(module)
+for arguments in command_lines:
+    for name in list(module.flags.FLAGS):
+        module.flags.FLAGS[name].unparse()
+    try:
+        module.app.run(module.main, positional="IN...", argv=[script, *arguments])
+    except SystemExit as stop:
+        print(f"status {stop.code}", file=sys.stderr, flush=True)
+"""
+
+
+@pytest.fixture
+def run_many(tmp_path: Path) -> Callable[..., list[tuple[int, str]]]:
+    """Runs a script of bin/ several times in one process; gives each status and what went to stderr."""
+
+    def run(name: str, *command_lines: list[Any]) -> list[tuple[int, str]]:
+        lines = json.dumps([list(map(str, line)) for line in command_lines])
+        command = [sys.executable, "-c", _MANY, str(_REPOSITORY / "bin" / name), lines]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+        assert "Traceback" not in result.stderr, result.stderr
+        answers, text = [], []
+        for line in result.stderr.splitlines():
+            if line.startswith("status "):
+                answers.append((int(line.split()[1]), "\n".join(text)))
+                text = []
+            else:
+                text.append(line)
+        return answers
 
     return run

@@ -23,42 +23,6 @@ from tfnoise.data.ratings import pmqd_pairs
 
 RATE_HZ = 16000
 
-# Runs many command lines in one process, since the start of each takes seconds.
-_MANY = """
-import importlib.machinery, importlib.util, json, sys
-loader = importlib.machinery.SourceFileLoader("degrade", SCRIPT)
-module = importlib.util.module_from_spec(importlib.util.spec_from_loader("degrade", loader))
-loader.exec_module(module)
-for arguments in json.loads(sys.argv[1]):
-    for name in list(module.flags.FLAGS):
-        module.flags.FLAGS[name].unparse()
-    try:
-        module.app.run(module.main, positional="IN", at_least=1, argv=[SCRIPT, *arguments])
-    except SystemExit as stop:
-        print(f"status {stop.code}", file=sys.stderr, flush=True)
-"""
-
-
-@pytest.fixture
-def run_many(repo_root, tmp_path):
-    """Runs several command lines; gives of each its status and what it wrote to stderr."""
-
-    def run(*command_lines: list[str]) -> list[tuple[int, str]]:
-        code = _MANY.replace("SCRIPT", repr(str(repo_root / "bin" / "degrade")))
-        command = [sys.executable, "-c", code, json.dumps([list(map(str, line)) for line in command_lines])]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
-        assert "Traceback" not in result.stderr, result.stderr
-        answers, text = [], []
-        for line in result.stderr.splitlines():
-            if line.startswith("status "):
-                answers.append((int(line.split()[1]), "\n".join(text)))
-                text = []
-            else:
-                text.append(line)
-        return answers
-
-    return run
-
 
 def sound(seed: int, channels: int = 1, rate_hz: int = RATE_HZ) -> np.ndarray:
     rng = np.random.default_rng(seed)
@@ -168,13 +132,15 @@ def test_a_clip_that_would_fill_the_memory_is_left_out(folder, tmp_path, monkeyp
 
 
 def test_an_intensity_and_degradations_can_be_chosen_and_a_list_is_followed(folder, run_many, tmp_path):
-    assert run_many(["in", "-o", "one", "--degradation=noise,lowpass", "--intensity=12.5"])[0][0] == 0
+    assert (
+        run_many("degrade", ["in", "-o", "one", "--degradation=noise,lowpass", "--intensity=12.5"])[0][0] == 0
+    )
     clips = read_list(str(tmp_path / "one"))
     assert [clip.degradation for clip in clips] == ["original"] * 3 + ["lowpass"] * 3 + ["noise"] * 3
     assert {clip.intensity for clip in clips[3:]} == {12.5}
     # A set of its own list: its originals count, and they keep their titles.
     (status, _), (status_of_one, _) = run_many(
-        ["one", "-o", "two", "--degradation=limiter"], [clips[4].path, "-o", "three"]
+        "degrade", ["one", "-o", "two", "--degradation=limiter"], [clips[4].path, "-o", "three"]
     )
     assert status == status_of_one == 0
     again = read_list(str(tmp_path / "two"))
@@ -219,7 +185,7 @@ def test_only_a_set_of_its_own_is_replaced(folder, run_many, tmp_path):
     (tmp_path / "file").write_text("")
     lines = [["in", "-o", name] for name in ("empty", "empty", "strange", "file")]
     lines += [["in", "-o", name, "--overwrite", "--seed=1"] for name in ("strange", "empty")]
-    answers = run_many(*lines)
+    answers = run_many("degrade", *lines)
     assert [status for status, _ in answers] == [0, 1, 1, 1, 1, 0]
     assert "add --overwrite" in answers[1][1] and "is a file" in answers[3][1]
     assert "other things than pmqd.csv and audio/" in answers[4][1]
@@ -269,7 +235,9 @@ def test_refuses_in_one_line(folder, run_many, tmp_path):
         (["in", "in", "-o", "out"], 2, "one IN"),
     ]
     before = contents(tmp_path)
-    for (line, status, words), (found, text) in zip(cases, run_many(*(line for line, _, _ in cases))):
+    for (line, status, words), (found, text) in zip(
+        cases, run_many("degrade", *(line for line, _, _ in cases))
+    ):
         lines = [part for part in text.splitlines() if not part.startswith("degrading ")]
         assert found == status and len(lines) == 1 and words in lines[0], (line, text)
     assert contents(tmp_path) == before and sorted(os.listdir(tmp_path)) == ["bad", "in", "link"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,42 +14,6 @@ import tensorflow as tf
 from PIL import Image
 
 from tfnoise.losses import fit_nlpd
-
-# Runs many command lines in one process, since the start of each takes seconds.
-_MANY = """
-import importlib.machinery, importlib.util, json, sys
-loader = importlib.machinery.SourceFileLoader("evaluate", SCRIPT)
-module = importlib.util.module_from_spec(importlib.util.spec_from_loader("evaluate", loader))
-loader.exec_module(module)
-for arguments in json.loads(sys.argv[1]):
-    for name in list(module.flags.FLAGS):
-        module.flags.FLAGS[name].unparse()
-    try:
-        module.app.run(module.main, argv=[SCRIPT, *arguments])
-    except SystemExit as stop:
-        print(f"status {stop.code}", file=sys.stderr, flush=True)
-"""
-
-
-@pytest.fixture
-def run_many(repo_root, tmp_path):
-    """Runs several command lines; gives of each its status and what it wrote to stderr."""
-
-    def run(*command_lines: list[str]) -> list[tuple[int, str]]:
-        code = _MANY.replace("SCRIPT", repr(str(repo_root / "bin" / "evaluate")))
-        command = [sys.executable, "-c", code, json.dumps([list(map(str, line)) for line in command_lines])]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
-        assert "Traceback" not in result.stderr, result.stderr
-        answers, text = [], []
-        for line in result.stderr.splitlines():
-            if line.startswith("status "):
-                answers.append((int(line.split()[1]), "\n".join(text)))
-                text = []
-            else:
-                text.append(line)
-        return answers
-
-    return run
 
 
 def test_a_folder_with_everything_wrong_is_scored_without_what_is_wrong(
@@ -139,7 +101,7 @@ def test_what_cannot_be_evaluated_is_one_line(run_many, tiny_model, levels_model
         ([model, "--plots=/proc/none"], 1, "--plots=/proc/none: cannot be written to"),
         ([model, "--plots=old"], 1, "holds pictures of an earlier run, as clip_01_a.png"),
     ]
-    answers = run_many(*(arguments for arguments, _, _ in cases))
+    answers = run_many("evaluate", *(arguments for arguments, _, _ in cases))
     assert len(answers) == len(cases)
     for (arguments, status, message), (found, text) in zip(cases, answers):
         assert found == status, (arguments, text)
