@@ -113,7 +113,7 @@ def _resynthesize(
     source: str, target: Path, front_end: FrontEnd, model: Any, progress: Progress
 ) -> dict[str, Any]:
     from tfnoise.audio import recording_to_image, waveform_chunks
-    from tfnoise.codec.pieces import code_in_pieces
+    from tfnoise.codec.blocks import code_in_blocks
 
     begin_s = time.monotonic()
     samples, rate_hz = read(source)
@@ -127,9 +127,9 @@ def _resynthesize(
     row.update(channels=samples.shape[1], sample_rate_hz=rate_hz)
     shown, title = image, "front end alone"
     if model is not None:
-        coded = code_in_pieces(model.module.code, image, model.bpp if FLAGS.bpp is None else FLAGS.bpp)
+        coded = code_in_blocks(model.module, image, model.bpp if FLAGS.bpp is None else FLAGS.bpp)
         shown, title = coded.reconstruction, model.name
-        row.update(model=model.name, bpp=coded.bpp, bpp_max=coded.bpp_largest)
+        row.update(model=model.name, bpp=coded.bpp)
         row["image_mse"] = float(np.mean(np.square(shown - image)))
 
     def synthesised(image: np.ndarray) -> np.ndarray:

@@ -32,6 +32,9 @@ class FrozenModel(tf.Module):
     - `synthesise(quantized)`: the image `[batch, 16 rows, 16 columns, channels]` of a quantized latent.
     - `bits_by_step(latent)`: the rate `[batch, steps]`, in bits, that each step of the grid gives by the
       integer tables (with levels, one column).
+    - `symbols(latent, index)`: the integers that are coded with the step `index [batch]`, int32 as the
+      latent: from minus the step's limit to the limit, or 0 to levels - 1.
+    - `dequantize(symbols, index)`: the quantized latent of symbols, float32.
     - `code(images, bpp)`: codes each image with the finest step that stays at or under `bpp` bits per
       pixel.  Returns a dict: `reconstruction` (as `images`), `bpp`, `step` and `step_index`, `[batch]`.
       An image that no step brings under `bpp` gets the coarsest step; with levels `bpp` has no effect.
@@ -48,6 +51,8 @@ class FrozenModel(tf.Module):
         latents, channels = model.analysis.latent_channels, model.synthesis.image_channels
         images = tf.TensorSpec([None, None, None, channels], tf.float32, "image")
         latent = tf.TensorSpec([None, None, None, latents], tf.float32, "latent")
+        integers = tf.TensorSpec([None, None, None, latents], tf.int32, "symbols")
+        choice = tf.TensorSpec([None], tf.int32, "index")
         bpp = tf.TensorSpec([], tf.float32, "bpp")
 
         def analyse(image: tf.Tensor) -> tf.Tensor:
@@ -71,17 +76,19 @@ class FrozenModel(tf.Module):
             fits = bits <= bpp * pixels - CODER_MARGIN_BITS
             last = tf.shape(bits)[1] - 1
             index = tf.where(tf.reduce_any(fits, 1), tf.argmax(fits, 1, tf.int32), last)
-            quantized, step = quantizer.quantize(values, index)
+            quantized = quantizer.dequantize(quantizer.symbols(values, index), index)
             return {
                 "reconstruction": synthesise(quantized)[:, :height, :width],
                 "bpp": tf.gather(bits, index, batch_dims=1) / pixels,
-                "step": step,
+                "step": quantizer.step(index),
                 "step_index": index,
             }
 
         self.analyse = tf.function(analyse, [images])
         self.synthesise = tf.function(synthesise, [latent])
         self.bits_by_step = tf.function(quantizer.bits_by_step, [latent])
+        self.symbols = tf.function(quantizer.symbols, [latent, choice])
+        self.dequantize = tf.function(quantizer.dequantize, [integers, choice])
         self.code = tf.function(code, [images, bpp])
 
     def fingerprint(self, settings: dict[str, Any]) -> str:
@@ -103,9 +110,14 @@ class _Levels:
     def bits_by_step(self, latent: tf.Tensor) -> tf.Tensor:
         return self.bottleneck.counted_bits(latent)[:, None]
 
-    def quantize(self, latent: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        quantized = self.bottleneck.dequantize(self.bottleneck.symbols(latent))
-        return quantized, tf.ones_like(index, tf.float32)
+    def symbols(self, latent: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+        return tf.cast(self.bottleneck.symbols(latent), tf.int32)
+
+    def dequantize(self, symbols: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+        return self.bottleneck.dequantize(symbols)
+
+    def step(self, index: tf.Tensor) -> tf.Tensor:
+        return tf.ones_like(index, tf.float32)
 
 
 class _Steps:
@@ -135,10 +147,15 @@ class _Steps:
 
         return tf.transpose(tf.map_fn(bits, tf.range(len(self.starts)), fn_output_signature=tf.float32))
 
-    def quantize(self, latent: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        step, limit = tf.gather(self.steps, index), tf.gather(self.limits, index)
-        symbols = _symbols(latent, step[:, None, None, None], limit[:, None, None, None])
-        return tf.cast(symbols, tf.float32) * step[:, None, None, None], step
+    def symbols(self, latent: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+        limit = tf.gather(self.limits, index)[:, None, None, None]
+        return _symbols(latent, self.step(index)[:, None, None, None], limit)
+
+    def dequantize(self, symbols: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+        return tf.cast(symbols, tf.float32) * self.step(index)[:, None, None, None]
+
+    def step(self, index: tf.Tensor) -> tf.Tensor:
+        return tf.gather(self.steps, index)
 
 
 def _symbols(latent: tf.Tensor, step: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:

@@ -35,6 +35,11 @@ class Summaries:
         self._subjects = _subjects(settings)
         self._last: tuple[int, float] | None = None
         self._heard: set[str] = set()
+        front_end = settings.front_end
+        self._sound = tf.function(
+            lambda image, reference_db: image_to_waveform(image, reference_db, front_end),
+            reduce_retracing=True,
+        )
         with self._writer.as_default():
             tf.summary.text("flags", _as_markdown(settings.to_dict()), step=0)
 
@@ -93,7 +98,7 @@ class Summaries:
             self._heard.add(name)
         with self._writer.as_default(step):
             for title, shown in heard.items():
-                waveform = image_to_waveform(shown, reference_db, front_end)
+                waveform = self._sound(tf.cast(shown, tf.float32), tf.constant(reference_db, tf.float32))
                 waveform = tf.clip_by_value(waveform, -1.0, 1.0)[tf.newaxis, :, tf.newaxis]
                 tf.summary.audio(title, waveform, front_end.sample_rate_hz)
 
