@@ -1,0 +1,87 @@
+"""Symbols as strings of fixed length, by stock TensorFlow operations, so that an unmodified server can do it.
+
+strings = pack(symbols, bits=1)                  # [batch]
+symbols = unpack(strings, count, bits=1)         # [batch, count]
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+WIDTHS = (1, 2, 4, 16)
+"""Bits that a symbol may take: 1, 2 or 4 without a sign, first symbol in the highest bits; or 16 with one."""
+
+_BYTES = [bytes([value]) for value in range(256)]
+
+
+def packed_bytes(count: int, bits: int) -> int:
+    """The length of a string of `count` symbols."""
+    return -(-count * bits // 8)
+
+
+def pack(symbols: tf.Tensor, bits: int) -> tf.Tensor:
+    """Packs symbols, each into the same number of bits.
+
+    Args:
+      symbols: int32 `[batch, count]`: from 0 to 2 ** bits - 1, or with 16 bits from -32768 to 32767. Others
+        lose what does not fit.
+      bits: of a symbol: 1, 2, 4 or 16.
+
+    Returns:
+      Strings `[batch]` of `packed_bytes(count, bits)` bytes; the last byte is filled with zeros, and 16 bits
+      are in little-endian order.
+
+    Raises:
+      ValueError: another number of bits.
+    """
+    _check_width(bits)
+    if bits == 16:
+        values = tf.bitwise.bitwise_and(symbols, 0xFFFF)
+        parts = tf.stack([values % 256, values // 256], -1)
+        values = tf.reshape(parts, [tf.shape(symbols)[0], 2 * tf.shape(symbols)[1]])
+    else:
+        a_byte = 8 // bits
+        missing = -tf.shape(symbols)[1] % a_byte
+        padded = tf.pad(tf.bitwise.bitwise_and(symbols, 2**bits - 1), [[0, 0], [0, missing]])
+        groups = tf.reshape(padded, [tf.shape(symbols)[0], tf.shape(padded)[1] // a_byte, a_byte])
+        places = [2 ** (bits * place) for place in reversed(range(a_byte))]
+        values = tf.reduce_sum(groups * places, -1)
+    return tf.strings.reduce_join(tf.gather(_BYTES, values), -1)
+
+
+def unpack(strings: tf.Tensor, count: int | tf.Tensor, bits: int) -> tf.Tensor:
+    """The symbols of packed strings.
+
+    Args:
+      strings: `[batch]`, each of `packed_bytes(count, bits)` bytes.
+      count: symbols of each.
+      bits: of a symbol: 1, 2, 4 or 16.
+
+    Returns:
+      int32 `[batch, count]`.
+
+    Raises:
+      ValueError: another number of bits.
+      tf.errors.InvalidArgumentError: a string of another length.
+    """
+    _check_width(bits)
+    expected = -(-count * bits // 8)
+    right = tf.debugging.assert_equal(
+        tf.strings.length(strings), expected, "packed symbols of another length than their shape says"
+    )
+    # decode_raw cuts or fills without a word, and refuses an empty string.
+    with tf.control_dependencies([] if right is None else [right]):
+        ended = strings + b"\0\0"
+    if bits == 16:
+        values = tf.cast(tf.io.decode_raw(ended, tf.int16, little_endian=True), tf.int32)
+    else:
+        whole = tf.cast(tf.io.decode_raw(ended, tf.uint8), tf.int32)
+        places = tf.range(8 - bits, -1, -bits)
+        shifted = tf.bitwise.right_shift(whole[..., tf.newaxis], places)
+        values = tf.reshape(tf.bitwise.bitwise_and(shifted, 2**bits - 1), [tf.shape(whole)[0], -1])
+    return values[:, :count]
+
+
+def _check_width(bits: int) -> None:
+    if bits not in WIDTHS:
+        raise ValueError(f"a packed symbol has {', '.join(map(str, WIDTHS))} bits, not {bits}")
