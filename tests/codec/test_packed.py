@@ -23,7 +23,7 @@ def twin(row: np.ndarray, bits: int) -> bytes:
     return np.packbits(digits.reshape(-1).astype(np.uint8)).tobytes()
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4, 16])
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 16])
 @pytest.mark.parametrize("batch,count", [(1, 1), (3, 8), (2, 1001), (1, 0), (2, 16384)])
 def test_comes_back_and_is_as_long_as_it_should(bits, batch, count):
     symbols = drawn(bits, batch, count)
@@ -50,10 +50,10 @@ def test_another_length_is_refused(bits):
 
 
 def test_refuses_other_widths():
-    for bits in (0, 3, 8, 32):
-        with pytest.raises(ValueError, match="1, 2, 4, 16 bits"):
+    for bits in (0, 5, 8, 32):
+        with pytest.raises(ValueError, match="1, 2, 3, 4, 16 bits"):
             pack(np.zeros([1, 4], np.int32), bits)
-        with pytest.raises(ValueError, match="1, 2, 4, 16 bits"):
+        with pytest.raises(ValueError, match="1, 2, 3, 4, 16 bits"):
             unpack(tf.constant([b"abc"]), 4, bits)
 
 

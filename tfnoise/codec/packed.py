@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-WIDTHS = (1, 2, 4, 16)
-"""Bits that a symbol may take: 1, 2 or 4 without a sign, first symbol in the highest bits; or 16 with one."""
+WIDTHS = (1, 2, 3, 4, 16)
+"""Bits that a symbol may take: 1 to 4 without a sign, the highest first, or 16 with one."""
 
 _BYTES = [bytes([value]) for value in range(256)]
 
@@ -25,7 +25,7 @@ def pack(symbols: tf.Tensor, bits: int) -> tf.Tensor:
     Args:
       symbols: int32 `[batch, count]`: from 0 to 2 ** bits - 1, or with 16 bits from -32768 to 32767. Others
         lose what does not fit.
-      bits: of a symbol: 1, 2, 4 or 16.
+      bits: of a symbol, one of WIDTHS.
 
     Returns:
       Strings `[batch]` of `packed_bytes(count, bits)` bytes; the last byte is filled with zeros, and 16 bits
@@ -40,12 +40,10 @@ def pack(symbols: tf.Tensor, bits: int) -> tf.Tensor:
         parts = tf.stack([values % 256, values // 256], -1)
         values = tf.reshape(parts, [tf.shape(symbols)[0], 2 * tf.shape(symbols)[1]])
     else:
-        a_byte = 8 // bits
-        missing = -tf.shape(symbols)[1] % a_byte
-        padded = tf.pad(tf.bitwise.bitwise_and(symbols, 2**bits - 1), [[0, 0], [0, missing]])
-        groups = tf.reshape(padded, [tf.shape(symbols)[0], tf.shape(padded)[1] // a_byte, a_byte])
-        places = [2 ** (bits * place) for place in reversed(range(a_byte))]
-        values = tf.reduce_sum(groups * places, -1)
+        digits = _digits(symbols, bits)
+        padded = tf.pad(digits, [[0, 0], [0, -tf.shape(digits)[1] % 8]])
+        groups = tf.reshape(padded, [tf.shape(symbols)[0], tf.shape(padded)[1] // 8, 8])
+        values = _value(groups)
     return tf.strings.reduce_join(tf.gather(_BYTES, values), -1)
 
 
@@ -55,7 +53,7 @@ def unpack(strings: tf.Tensor, count: int | tf.Tensor, bits: int) -> tf.Tensor:
     Args:
       strings: `[batch]`, each of `packed_bytes(count, bits)` bytes.
       count: symbols of each.
-      bits: of a symbol: 1, 2, 4 or 16.
+      bits: of a symbol, one of WIDTHS.
 
     Returns:
       int32 `[batch, count]`.
@@ -75,11 +73,22 @@ def unpack(strings: tf.Tensor, count: int | tf.Tensor, bits: int) -> tf.Tensor:
     if bits == 16:
         values = tf.cast(tf.io.decode_raw(ended, tf.int16, little_endian=True), tf.int32)
     else:
-        whole = tf.cast(tf.io.decode_raw(ended, tf.uint8), tf.int32)
-        places = tf.range(8 - bits, -1, -bits)
-        shifted = tf.bitwise.right_shift(whole[..., tf.newaxis], places)
-        values = tf.reshape(tf.bitwise.bitwise_and(shifted, 2**bits - 1), [tf.shape(whole)[0], -1])
+        digits = _digits(tf.cast(tf.io.decode_raw(ended, tf.uint8), tf.int32), 8)[:, : count * bits]
+        values = _value(tf.reshape(digits, [tf.shape(digits)[0], count, bits]))
     return values[:, :count]
+
+
+def _digits(values: tf.Tensor, bits: int) -> tf.Tensor:
+    """The lowest bits of each value, the highest first, all in a row: `[batch, count * bits]`."""
+    shifted = tf.bitwise.right_shift(values[..., tf.newaxis], tf.range(bits - 1, -1, -1))
+    shape = [tf.shape(values)[0], bits * tf.shape(values)[1]]
+    return tf.reshape(tf.bitwise.bitwise_and(shifted, 1), shape)
+
+
+def _value(digits: tf.Tensor) -> tf.Tensor:
+    """The number that the binary digits of the last axis write."""
+    places = [2**place for place in reversed(range(digits.shape[-1]))]
+    return tf.reduce_sum(digits * places, -1)
 
 
 def _check_width(bits: int) -> None:

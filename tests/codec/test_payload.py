@@ -1,0 +1,71 @@
+"""Payloads of both bottlenecks: exact, the smaller form, and safe with what a file may say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfnoise.autoencoder import Autoencoder
+from tfnoise.codec import FrozenModel
+from tfnoise.codec.payload import PACKED, RANGE_CODED, PayloadCoder
+
+
+def coder(bottleneck: str, bpp: float = 0.0625, **more) -> tuple[PayloadCoder, FrozenModel]:
+    tf.keras.utils.set_random_seed(1)
+    model = Autoencoder(bottleneck=bottleneck, bpp=bpp, filters=8, **more)
+    model(tf.zeros([1, 32, 32, 1]))
+    frozen = FrozenModel(model)
+    return PayloadCoder(frozen, model.get_config()), frozen
+
+
+@pytest.fixture(scope="module")
+def entropy() -> tuple[PayloadCoder, FrozenModel]:
+    return coder("entropy")
+
+
+@pytest.mark.parametrize("step_index", [0, 24, 75])
+def test_the_entropy_bottleneck_is_range_coded(entropy, step_index):
+    payload, frozen = entropy
+    limit = int(frozen.tables[1][step_index])
+    latents = int(frozen.dequantize.input_signature[0].shape[-1])
+    random = np.random.default_rng(0)
+    natural = np.clip(np.round(random.laplace(0, 1, [3, 20, latents])), -limit, limit).astype(np.int32)
+    extreme = random.choice([-limit, limit], [3, 20, latents]).astype(np.int32)
+    for symbols in (natural, extreme, np.zeros_like(natural)):
+        kind, data = payload.encode(symbols, step_index)
+        found = payload.decode(kind, data, symbols.shape, step_index)
+        assert found.dtype == np.int32
+        np.testing.assert_array_equal(found, symbols)
+    assert payload.encode(natural, step_index)[0] == RANGE_CODED
+    assert len(payload.encode(extreme, step_index)[1]) <= 2 * extreme.size
+    with pytest.raises(ValueError, match="symbols must be from 0"):
+        payload.encode(natural + 2 * limit + 1, step_index)
+
+
+@pytest.mark.parametrize("levels,bits", [(2, 1), (4, 2), (8, 3), (16, 4)])
+def test_levels_cost_their_bound(levels, bits):
+    payload, frozen = coder("levels", bpp=16 * bits / 256, levels=levels)
+    latents = int(frozen.dequantize.input_signature[0].shape[-1])
+    symbols = np.random.default_rng(0).integers(0, levels, [8, 17, latents]).astype(np.int32)
+    kind, data = payload.encode(symbols, 0)
+    assert kind == PACKED and len(data) == symbols.size * bits / 8
+    np.testing.assert_array_equal(payload.decode(kind, data, symbols.shape, 0), symbols)
+
+
+def test_refuses_what_cannot_be(entropy):
+    payload, frozen = entropy
+    shape = (2, 4, int(frozen.dequantize.input_signature[0].shape[-1]))
+    for kind, data, step_index in (
+        (2, b"abc", 0),
+        (PACKED, b"abc", 0),
+        (RANGE_CODED, b"abc", 76),
+        (RANGE_CODED, b"abc", -1),
+    ):
+        with pytest.raises(ValueError):
+            payload.decode(kind, data, shape, step_index)
+    hostile = payload.decode(PACKED, b"\xff\x7f" * int(np.prod(shape)), shape, 75)
+    assert hostile.max() == int(frozen.tables[1][75])
+    levels, _ = coder("levels")
+    with pytest.raises(ValueError):
+        levels.decode(RANGE_CODED, b"\0" * 100, shape, 0)

@@ -1,0 +1,92 @@
+"""A block's symbols as bytes and back, in the smaller of two forms: packed or range-coded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfnoise.codec import range_coding
+from tfnoise.codec.packed import pack, packed_bytes, unpack
+from tfnoise.codec.tables import IntegerTables
+
+PACKED, RANGE_CODED = 0, 1
+"""The kinds of payload."""
+
+_SIGNED_BITS = 16
+
+
+class PayloadCoder:
+    """Codes the symbols of a frozen model; nothing that it does touches floating point.
+
+    Args:
+      module: a `FrozenModel`, or one that was loaded.
+      architecture: the model's settings: bottleneck, levels.
+    """
+
+    def __init__(self, module: Any, architecture: dict[str, Any]):
+        self._tables = None
+        if architecture["bottleneck"] == "entropy":
+            steps, limits, counts = (variable.numpy() for variable in module.tables)
+            channels = len(counts) // int(np.sum(2 * limits.astype(np.int64) + 1))
+            self._tables = IntegerTables(steps, limits, counts, channels)
+            self._bits = _SIGNED_BITS
+        else:
+            self._bits = int(architecture["levels"]).bit_length() - 1
+
+    def encode(self, symbols: np.ndarray, step_index: int) -> tuple[int, bytes]:
+        """The kind and the bytes of a block's symbols.
+
+        Args:
+          symbols: int32 `[rows, columns, latents]` as `FrozenModel.symbols` gives them.
+          step_index: which step of the grid they have.
+
+        Returns:
+          PACKED or RANGE_CODED, and the string.
+
+        Raises:
+          ValueError: a symbol is outside of its step's table.
+        """
+        if self._tables is None:
+            return PACKED, self._packed(symbols)
+        limit = int(self._tables.limits[step_index])
+        coded = range_coding.encode(symbols + limit, self._tables.table(step_index))
+        if len(coded) <= packed_bytes(symbols.size, self._bits):
+            return RANGE_CODED, coded
+        return PACKED, self._packed(symbols)
+
+    def decode(self, kind: int, data: bytes, shape: Sequence[int], step_index: int) -> np.ndarray:
+        """The symbols of a string.
+
+        Args:
+          kind: PACKED or RANGE_CODED.
+          data: the string.
+          shape: of the symbols, which the caller has seen not to be absurd.
+          step_index: which step of the grid they have.
+
+        Returns:
+          int32 of that shape, always within the model's tables or levels.
+
+        Raises:
+          ValueError: the kind, or the string's length, or the step cannot be this model's.
+        """
+        steps = 1 if self._tables is None else len(self._tables.steps)
+        if not 0 <= step_index < steps:
+            raise ValueError(f"step {step_index} of a model with {steps}")
+        if kind == RANGE_CODED and self._tables is not None:
+            limit = int(self._tables.limits[step_index])
+            return range_coding.decode(data, shape, self._tables.table(step_index)) - limit
+        count = int(np.prod(shape, dtype=np.int64))
+        if kind != PACKED or len(data) != packed_bytes(count, self._bits):
+            raise ValueError(f"a payload of kind {kind} and {len(data)} bytes for {count} symbols")
+        symbols = unpack(tf.constant([data]), count, self._bits).numpy().reshape(shape)
+        if self._tables is not None:
+            limit = int(self._tables.limits[step_index])
+            symbols = np.clip(symbols, -limit, limit)
+        return symbols
+
+    def _packed(self, symbols: np.ndarray) -> bytes:
+        flat = np.ascontiguousarray(symbols, np.int32).reshape(1, -1)
+        return bytes(pack(tf.constant(flat), self._bits).numpy()[0])
