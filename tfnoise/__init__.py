@@ -28,6 +28,8 @@ _MODULES = (
 # Names that stand here and live elsewhere.
 _NAMES = {
     "Autoencoder": "tfnoise.autoencoder",
+    "BitstreamError": "tfnoise.codec.container",
+    "Codec": "tfnoise.codec.codec",
     "InputError": "tfnoise.errors",
 }
 

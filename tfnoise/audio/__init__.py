@@ -26,6 +26,7 @@ _LATER = {
     "mel_to_magnitude": "mel",
     "reference_db": "image",
     "recording_to_image": "long_recordings",
+    "recording_to_mel": "long_recordings",
     "waveform_chunks": "long_recordings",
     "waveform_to_image": "image",
 }

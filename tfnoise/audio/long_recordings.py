@@ -36,6 +36,21 @@ def recording_to_image(waveform: np.ndarray, front_end: FrontEnd) -> tuple[np.nd
     Raises:
       ValueError: as `waveform_to_image` does.
     """
+    mel = recording_to_mel(waveform, front_end)
+    reference = reference_db(mel, front_end)
+    return mel_to_image(mel, reference, front_end).numpy(), float(reference)
+
+
+def recording_to_mel(waveform: np.ndarray, front_end: FrontEnd) -> np.ndarray:
+    """`mel_spectrogram` for one recording of any length: float32 `[mels, frames]`.
+
+    Args:
+      waveform: floats `[samples]` at front_end.sample_rate_hz, full scale -1..1.
+      front_end: the settings.
+
+    Raises:
+      ValueError: as `mel_spectrogram` does.
+    """
     frames = front_end.frames(len(waveform))
     if frames <= _ANALYSED_FRAMES:
         mel = mel_spectrogram(waveform, front_end).numpy()
@@ -53,8 +68,7 @@ def recording_to_image(waveform: np.ndarray, front_end: FrontEnd) -> tuple[np.nd
                 [max(-begin, 0), max(end - len(waveform), 0)],
             )
             mel[:, first:last] = analyse(tf.constant(part)).numpy()
-    reference = reference_db(mel, front_end)
-    return mel_to_image(mel, reference, front_end).numpy(), float(reference)
+    return mel
 
 
 def waveform_chunks(

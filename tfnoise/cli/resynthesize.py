@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,16 +14,15 @@ from absl import flags
 
 from tfnoise.audio import FrontEnd, read, resample, to_mono
 from tfnoise.cli.evaluate import DEFAULT_MODEL
-from tfnoise.cli.folders import check_writable
 from tfnoise.cli.front_end_flags import front_end_from_flags
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
+from tfnoise.cli.sound_files import FORMATS, write_sound
+from tfnoise.cli.targets import targets
 from tfnoise.data import list_clips
 from tfnoise.errors import InputError, UsageError
-from tfnoise.files import replacing
 
 FLAGS = flags.FLAGS
-_FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 _SCORED_S = 60
 _PICTURED_FRAMES = 1024
 
@@ -39,10 +37,10 @@ def resynthesize_from_flags(arguments: Sequence[str]) -> int:
         raise UsageError("--model: with --front_end_only there is none; leave one of them out")
     model = None if FLAGS.front_end_only else _load_model(FLAGS.model or DEFAULT_MODEL)
     front_end = front_end_from_flags(FLAGS) if model is None else model.front_end
-    targets = _targets(arguments, "front_end" if model is None else model.name)
+    chosen = _targets(arguments, "front_end" if model is None else model.name)
     rows, problems = [], []
-    with Progress(len(targets), label="resynthesising", unit="file") as progress:
-        for source, target in targets.items():
+    with Progress(len(chosen), label="resynthesising", unit="file") as progress:
+        for source, target in chosen.items():
             try:
                 rows.append(_resynthesize(source, target, front_end, model, progress))
             except InputError as error:
@@ -78,35 +76,20 @@ def _load_model(path: str) -> Any:
 
 
 def _targets(arguments: Sequence[str], suffix: str) -> dict[str, Path]:
-    """Where the sound of each input goes.
-
-    Raises:
-      InputError: nothing to do, two inputs for one file, or a file that must not be replaced.
-    """
-    output = FLAGS.output
-    whole_name = output is not None and Path(output).suffix.lower() in _FORMATS
-    if whole_name and (len(arguments) > 1 or os.path.isdir(arguments[0])):
-        raise UsageError(f"--output={output}: is one file, and there may be several inputs; name a folder")
-    targets: dict[str, Path] = {}
-    for argument in arguments:
-        for source in [clip.path for clip in list_clips(argument, "all")]:
-            if whole_name:
-                target = Path(output)
-            else:
-                below = os.path.relpath(source, argument) if os.path.isdir(argument) else Path(source).name
-                folder = Path(source).parent if output is None else Path(output, below).parent
-                target = folder / f"{Path(source).stem}.{suffix}.wav"
-            if target in targets.values():
-                raise InputError(f"{target}: two inputs would be written to it; name them one at a time")
-            targets[source] = target
-    for source, target in targets.items():
-        if target.exists() and os.path.exists(source) and target.samefile(source):
-            raise InputError(f"{target}: is the input itself; name another output")
-        for written in [target, *([_picture_path(target)] if FLAGS.picture else [])]:
-            if written.exists() and not FLAGS.overwrite:
-                raise InputError(f"{written}: is there already; name another output or add --overwrite")
-    check_writable("output", next(iter(targets.values())).parent)
-    return targets
+    """Where the sound of each input goes; neither it nor its picture must be there."""
+    replace = None if FLAGS.overwrite else "--overwrite"
+    found = targets(
+        arguments,
+        FLAGS.output,
+        lambda argument: [clip.path for clip in list_clips(argument, "all")],
+        lambda source: f"{Path(source).stem}.{suffix}.wav",
+        tuple(FORMATS),
+        replace,
+    )
+    for picture in map(_picture_path, found.values()):
+        if FLAGS.picture and picture.exists() and replace:
+            raise InputError(f"{picture}: is there already; name another output or add {replace}")
+    return found
 
 
 def _resynthesize(
@@ -147,9 +130,7 @@ def _resynthesize(
         sounds[title] = sound
         row["picture"] = str(_picture(source, target, original, sounds, front_end))
     written = _fitted(resample(sound, front_end.sample_rate_hz, rate_hz), len(samples))
-    peak = float(np.max(np.abs(written)))
-    row["turned_down_db"] = max(0.0, 20 * math.log10(peak)) if peak > 0 else 0.0
-    _write(target, written / max(peak, 1.0), rate_hz)
+    row["turned_down_db"] = write_sound(target, written, rate_hz)
     row["seconds"] = time.monotonic() - begin_s
     return row
 
@@ -185,19 +166,6 @@ def _picture(
 def _fitted(waveform: np.ndarray, samples: int) -> np.ndarray:
     """The waveform, as long as it must be: a rate's way there and back may change the count by one."""
     return np.pad(waveform[:samples], (0, max(0, samples - len(waveform))))
-
-
-def _write(target: Path, waveform: np.ndarray, rate_hz: int) -> None:
-    import soundfile
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    form = _FORMATS[target.suffix.lower()]
-    with replacing(target) as temporary:
-        try:
-            soundfile.write(str(temporary), waveform, rate_hz, "PCM_24", format=form)
-        except soundfile.SoundFileError as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"{target}: cannot be written ({reason}); try .wav instead") from error
 
 
 def _scores(original: np.ndarray, sound: np.ndarray, front_end: FrontEnd) -> dict[str, float]:

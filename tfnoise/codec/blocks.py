@@ -59,8 +59,7 @@ def code_in_blocks(
         on_block()
     bits = sum(module.bits_by_step(latent[None]).numpy()[0].astype(np.float64) for latent in latents)
     pixels = image.shape[0] * image.shape[1]
-    fits = np.flatnonzero(bits <= bpp * pixels - len(latents) * CODER_MARGIN_BITS)
-    index = int(fits[0]) if len(fits) else len(bits) - 1
+    index, _ = choose_step(bits, bpp * pixels, len(latents))
     choice = tf.constant([index])
     symbols = [module.symbols(latent[None], choice).numpy()[0] for latent in latents]
     parts = []
@@ -69,6 +68,21 @@ def code_in_blocks(
         on_block()
     reconstruction = np.concatenate(parts, 1)[:, : image.shape[1]]
     return CodedImage(reconstruction[: image.shape[0]], float(bits[index]) / pixels, index)
+
+
+def choose_step(bits: np.ndarray, most_bits: float, strings: int) -> tuple[int, bool]:
+    """The finest step whose symbols surely fit.
+
+    Args:
+      bits: by step, finest first, the information of all symbols.
+      most_bits: what all strings may have.
+      strings: how many there are, each with up to 16 bits more than its information.
+
+    Returns:
+      Its index, and whether it fits: the coarsest may not.
+    """
+    fits = np.flatnonzero(bits <= most_bits - strings * CODER_MARGIN_BITS)
+    return (int(fits[0]), True) if len(fits) else (len(bits) - 1, False)
 
 
 def analyse_blocks(module: Any, image: np.ndarray, block_frames: int = BLOCK_FRAMES) -> Iterator[np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,25 @@ def load(path: str | Path) -> LoadedModel:
     resolved = folder.resolve()
     name = resolved.parent.name if resolved.name.isdigit() else resolved.name
     return LoadedModel(name, folder, settings, module)
+
+
+def find(fingerprint: str, folders: Sequence[str | Path]) -> Path | None:
+    """The version's folder of the model with a fingerprint, among all versions of all models below folders.
+
+    Args:
+      fingerprint: 32 hexadecimal digits.
+      folders: EXPORT_DIRs, looked through in order; those that are absent are passed over.
+    """
+    for folder in map(Path, folders):
+        for model in sorted(folder.iterdir()) if folder.is_dir() else []:
+            for version in versions(model):
+                try:
+                    found = read_settings(model / str(version))["fingerprint"]
+                except InputError:
+                    continue
+                if found == fingerprint:
+                    return model / str(version)
+    return None
 
 
 def read_settings(version_folder: Path) -> dict[str, Any]:

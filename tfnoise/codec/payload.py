@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfnoise.codec import range_coding
 from tfnoise.codec.packed import pack, packed_bytes, unpack
 from tfnoise.codec.tables import IntegerTables
+from tfnoise.layers.levels import latent_channels_for
 
 PACKED, RANGE_CODED = 0, 1
 """The kinds of payload."""
@@ -23,7 +24,10 @@ class PayloadCoder:
 
     Args:
       module: a `FrozenModel`, or one that was loaded.
-      architecture: the model's settings: bottleneck, levels.
+      architecture: the model's settings: bottleneck, levels, bpp.
+
+    Attributes:
+      latents: channels of the latent.
     """
 
     def __init__(self, module: Any, architecture: dict[str, Any]):
@@ -33,8 +37,10 @@ class PayloadCoder:
             channels = len(counts) // int(np.sum(2 * limits.astype(np.int64) + 1))
             self._tables = IntegerTables(steps, limits, counts, channels)
             self._bits = _SIGNED_BITS
+            self.latents = channels
         else:
             self._bits = int(architecture["levels"]).bit_length() - 1
+            self.latents = latent_channels_for(architecture["bpp"], architecture["levels"])
 
     def encode(self, symbols: np.ndarray, step_index: int) -> tuple[int, bytes]:
         """The kind and the bytes of a block's symbols.

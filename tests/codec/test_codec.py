@@ -1,0 +1,166 @@
+"""Sound to bytes and back: exact lengths, exact symbols, rates that are kept, damage that is told."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+import pytest
+
+import tfnoise
+from tfnoise.codec import BitstreamError, Codec, codec, reseal
+from tfnoise.codec.container import read_header, summary
+from tfnoise.data import synthetic_clips
+from tfnoise.errors import InputError
+
+
+@pytest.fixture(scope="module", params=["entropy", "levels"])
+def coder(request, models) -> Codec:
+    return Codec.load(models / "saved_models" / request.param)
+
+
+@pytest.fixture(scope="module")
+def entropy(models) -> Codec:
+    return Codec.load(models / "saved_models" / "entropy")
+
+
+@pytest.fixture(scope="module")
+def sound() -> np.ndarray:
+    """3 s at 8 kHz."""
+    clips = synthetic_clips(8000, duration_s=1.0, seed=3)
+    return np.concatenate([np.asarray(clip[2], np.float32) for clip in clips[:3]])
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 11025, 48000])
+@pytest.mark.parametrize("shape", [(24000,), (24000, 2), (10007, 1), (300,), (1,)])
+def test_the_originals_rate_and_exact_length(coder, sound, rate_hz, shape):
+    waveform = np.resize(sound, shape)
+    data = coder.compress(waveform, rate_hz)
+    found, found_hz = coder.decompress(data, iterations=1)
+    assert found_hz == rate_hz and found.dtype == np.float32 and np.all(np.isfinite(found))
+    assert found.shape == (shape if len(shape) == 1 or shape[1] > 1 else shape[:1])
+    assert summary(data).intact
+
+
+def test_the_decoders_symbols_are_the_encoders(coder, sound, monkeypatch):
+    monkeypatch.setattr(codec, "BLOCK_FRAMES", 64)
+    sent = []
+    encode = coder._payloads.encode
+    monkeypatch.setattr(
+        coder._payloads, "encode", lambda symbols, step: sent.append(symbols) or encode(symbols, step)
+    )
+    data = coder.compress(np.stack([sound, sound[::-1]], 1), 8000)
+    stream = io.BytesIO(data)
+    symbols, problems = coder.read_symbols(stream, read_header(stream))
+    assert not problems and len(sent) == 2 * len(symbols[0]) == 6
+    for number, expected in enumerate(sent):
+        np.testing.assert_array_equal(symbols[number % 2][number // 2], expected)
+    assert len(np.unique(np.concatenate([block.ravel() for block in sent]))) > 1
+
+
+@pytest.mark.parametrize("bpp", [0.05, 0.125, 0.5, 1.0])
+def test_the_payload_keeps_the_rate_and_is_near_it(entropy, sound, bpp):
+    found = summary(entropy.compress(sound, 8000, bpp))
+    pixels = 48 * found.header.frames
+    rate = 8 * found.payload_bytes / pixels
+    assert rate <= bpp
+    assert rate >= 0.85 * bpp or found.header.step_index == 0
+
+
+def test_levels_cost_their_bound(models, sound):
+    coder = Codec.load(models / "saved_models" / "levels")
+    found = summary(coder.compress(sound, 8000))
+    assert 8 * found.payload_bytes == 0.125 * 48 * found.header.padded(found.header.frames)
+    with pytest.raises(InputError, match="fixed levels, always at 0.125 bpp; leave bpp out"):
+        coder.compress(sound, 8000, bpp=0.5)
+
+
+def test_silence_stays_silence(coder):
+    found, _ = coder.decompress(coder.compress(np.zeros(5000, np.float32), 44100))
+    assert found.shape == (5000,) and np.all(found == 0)
+
+
+def test_same_bytes_twice(coder, sound):
+    data = coder.compress(sound, 8000)
+    assert coder.compress(sound, 8000) == data
+    np.testing.assert_array_equal(coder.decompress(data)[0], coder.decompress(data)[0])
+
+
+def test_damage_costs_a_block_and_is_told(entropy, sound, monkeypatch):
+    monkeypatch.setattr(codec, "BLOCK_FRAMES", 64)
+    data = entropy.compress(sound, 8000)
+    whole, _ = entropy.decompress(data, iterations=1)
+    damaged = bytearray(data)
+    damaged[-20] ^= 1
+    with pytest.raises(BitstreamError, match='block 2 is damaged.*on_damage="conceal"'):
+        entropy.decompress(bytes(damaged))
+    with pytest.warns(UserWarning, match="damaged: block 2"):
+        rest, _ = entropy.decompress(bytes(damaged), "conceal", iterations=1)
+    assert rest.shape == whole.shape and not np.array_equal(rest, whole)
+    with pytest.raises(ValueError, match="raise, conceal"):
+        entropy.decompress(data, "ignore")
+    assert issubclass(BitstreamError, ValueError) and tfnoise.BitstreamError is BitstreamError
+
+
+def test_another_models_file_is_refused(models, entropy, sound):
+    data = Codec.load(models / "saved_models" / "levels").compress(sound, 8000)
+    with pytest.raises(BitstreamError, match="it was coded with the model .*name the model"):
+        entropy.decompress(data)
+
+
+def test_corrupted_files_never_crash(entropy, sound, monkeypatch):
+    """With forged checksums, too; whatever still decodes is as long as the header says."""
+    monkeypatch.setattr(codec, "BLOCK_FRAMES", 64)
+    data = entropy.compress(sound, 8000)
+    random = np.random.default_rng(0)
+    refused = 0
+    for trial in range(400):
+        changed = bytearray(data)
+        for _ in range(random.integers(1, 4)):
+            kind, place = random.integers(4), int(random.integers(len(changed)))
+            if kind == 0:
+                changed[place] ^= 1 << int(random.integers(8))
+            elif kind == 1:
+                del changed[place:]
+            elif kind == 2:
+                changed[place:place] = random.bytes(int(random.integers(1, 50)))
+            else:
+                changed[place : place + 8] = bytes(8)
+            if not changed:
+                break
+        hostile = reseal(bytes(changed)) if trial % 2 else bytes(changed)
+        try:
+            stream = io.BytesIO(hostile)
+            header = read_header(stream)
+            entropy.read_symbols(stream, header)
+        except BitstreamError:
+            refused += 1
+    assert refused > 50
+
+
+@pytest.mark.parametrize(
+    "waveform,rate_hz,words",
+    [
+        (np.zeros(0, np.float32), 8000, "one sample or more"),
+        (np.zeros((2, 2, 2), np.float32), 8000, r"\[samples, channels\]"),
+        (np.zeros(100, np.int16), 8000, "floats"),
+        (np.full(100, np.nan, np.float32), 8000, "not finite"),
+        (np.zeros(100, np.float32), 10, "from 1000 to 1000000"),
+        (np.zeros(100, np.float32), 8000.5, "from 1000 to 1000000"),
+    ],
+)
+def test_refuses_waveforms(entropy, waveform, rate_hz, words):
+    with pytest.raises(ValueError, match=words):
+        entropy.compress(waveform, rate_hz)
+
+
+def test_rates_that_cannot_be(entropy, sound):
+    with pytest.raises(InputError, match=r"1e-06 bpp: the coarsest step gives 0\.\d+; ask for that or more"):
+        entropy.compress(sound, 8000, bpp=1e-6)
+    for bpp in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="bpp must be above 0"):
+            entropy.compress(sound, 8000, bpp=bpp)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert summary(entropy.compress(sound, 8000, bpp=100)).header.step_index == 0

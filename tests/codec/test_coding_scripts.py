@@ -1,0 +1,95 @@
+"""bin/compress, bin/decompress and bin/info from end to end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+
+@pytest.fixture
+def place(tmp_path, models):
+    """saved_models, and sounds of several formats, one of them no sound."""
+    shutil.copytree(models / "saved_models", tmp_path / "saved_models")
+    sounds = tmp_path / "sounds"
+    (sounds / "more").mkdir(parents=True)
+    stereo = np.random.default_rng(0).normal(0, 0.1, [16000, 2])
+    soundfile.write(sounds / "a.flac", stereo, 22050)
+    soundfile.write(sounds / "more" / "b.wav", stereo[:5001, 0], 8000, "FLOAT")
+    (sounds / "bad.wav").write_text("no sound")
+    return tmp_path
+
+
+MODEL = "--model=saved_models/entropy"
+
+
+def test_there_and_back(run_script, place):
+    done = run_script("compress", "sounds", "-o", "coded", MODEL, "--json")
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    assert [row["path"] for row in report["files"]] == ["coded/a.tfn", "coded/more/b.tfn"]
+    [left_out] = report["left_out"]
+    assert left_out.startswith("sounds/bad.wav: ") and "averaged to one" in done.stderr
+    for row in report["files"]:
+        assert 0 < row["bpp_payload"] <= 0.125 < row["bpp_file"] and row["intact"]
+    back = run_script("decompress", "coded", "-o", "out", "--iterations=2", "--json")
+    assert back.returncode == 0, back.stderr
+    for name, rate_hz, samples in (("a.wav", 22050, 16000), ("more/b.wav", 8000, 5001)):
+        info = soundfile.info(place / "out" / name)
+        assert (info.samplerate, info.frames, info.channels) == (rate_hz, samples, 1)
+    told = run_script("info", "coded", "--json")
+    [first, second] = json.loads(told.stdout)["files"]
+    assert first["duration_s"] == pytest.approx(16000 / 22050) and second["blocks"] == 1
+    assert first["model"] == second["model"] and first["kbps"] > 0
+
+
+def test_stereo_and_a_rate(run_script, place):
+    done = run_script("compress", "sounds/a.flac", "-o", "c.tfn", MODEL, "--stereo", "--bpp=0.3", "--json")
+    [row] = json.loads(done.stdout)["files"]
+    assert row["channels"] == 2 and 0.2 < row["bpp_payload"] <= 0.3 and "averaged" not in done.stderr
+    run_script("decompress", "c.tfn", "-o", "c.flac", "--iterations=1")
+    assert soundfile.info(place / "c.flac").channels == 2
+
+
+def test_a_damaged_file(run_script, place):
+    run_script("compress", "sounds/a.flac", MODEL)
+    path = place / "sounds" / "a.tfn"
+    data = bytearray(path.read_bytes())
+    data[-10] ^= 1
+    path.write_bytes(data)
+    refused = run_script("decompress", "sounds/a.tfn", "-o", "x.wav")
+    assert refused.returncode == 1 and "sounds/a.tfn: block 0 is damaged" in refused.stderr
+    assert not (place / "x.wav").exists()
+    told = run_script("info", "sounds/a.tfn", "--json")
+    assert told.returncode == 3 and json.loads(told.stdout)["files"][0]["intact"] is False
+    rest = run_script("decompress", "sounds/a.tfn", "-o", "x.wav", "--on_damage=conceal", "--iterations=1")
+    assert rest.returncode == 3 and "block 0 is damaged" in rest.stdout
+    assert soundfile.info(place / "x.wav").frames == 16000
+
+
+def test_refusals_are_one_line(run_many, place):
+    (place / "there.tfn").write_text("mine")
+    cases = [
+        (["sounds/a.flac"], 1, "saved_models/best: there is no such model here"),
+        (["sounds/a.flac", "-o", "there.tfn", MODEL], 1, "there.tfn: is there already"),
+        (["sounds/a.flac", "sounds/more/b.wav", "-o", "x.tfn", MODEL], 2, "--output=x.tfn: is one file"),
+        (["sounds/a.flac", MODEL, "--bpp=0"], 2, "--bpp=0: must be a rate above 0"),
+        (["sounds/a.flac", "--model=saved_models/levels", "--bpp=0.5"], 2, "always at 0.125 bpp"),
+        (["sounds/a.flac", MODEL, "--bpp=0.00001"], 1, "the coarsest step gives"),
+        (["sounds/bad.wav", MODEL], 1, "sounds/bad.wav: is damaged or not audio"),
+        (["nowhere.wav", MODEL], 1, "nowhere.wav: no such folder"),
+    ]
+    for (line, status, words), (found, text) in zip(cases, run_many("compress", *(c[0] for c in cases))):
+        assert found == status and words in text.splitlines()[-1], (line, text)
+    cases = [
+        (["there.tfn", "-o", "y.wav"], 1, "there.tfn: this is no .tfn file"),
+        (["sounds"], 1, "sounds: holds no .tfn files"),
+        (["absent.tfn"], 1, "absent.tfn: no such file"),
+    ]
+    for (line, status, words), (found, text) in zip(cases, run_many("decompress", *(c[0] for c in cases))):
+        assert found == status and words in text.splitlines()[-1], (line, text)
+    assert (place / "there.tfn").read_text() == "mine"
+    assert {path.name for path in place.iterdir()} == {"saved_models", "sounds", "there.tfn"}
