@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from tfnoise.audio import (
     FrontEnd,
+    is_silent,
     mel_to_image,
     recording_to_mel,
     reference_db,
@@ -115,6 +116,9 @@ class Codec:
         bits, strings = self._bits(latents), sum(map(len, latents))
         pixels = mels[0].size * len(mels)
         step, fits = choose_step(bits, rate * pixels, strings)
+        if is_silent(reference):
+            # It comes back as silence whatever the symbols say.
+            step, fits = len(bits) - 1, True
         if not fits and bpp is not None:
             least = (bits[-1] + CODER_MARGIN_BITS * strings) / pixels
             raise InputError(f"{bpp:g} bpp: the coarsest step gives {least:.4f}; ask for that or more")
