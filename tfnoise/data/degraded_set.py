@@ -6,6 +6,7 @@ The list is pmqd.csv, with PMQD's columns and numbers: with N originals, clip `i
 
 from __future__ import annotations
 
+import concurrent.futures
 import csv
 import dataclasses
 import hashlib
@@ -177,7 +178,10 @@ def _wav(waveform: np.ndarray, rate_hz: int, factor: float) -> memoryview:
     values = np.clip(values, -_FULL_SCALE, _FULL_SCALE - 1, out=values).astype(np.int32) << 8
     # By way of memory, so that a full disk is an OSError that says so.
     content = io.BytesIO()
-    soundfile.write(content, values, rate_hz, subtype="PCM_24", format="WAV")
+    # In a thread, since Ctrl-C in one of libsndfile's calls back to Python would be lost there.
+    with concurrent.futures.ThreadPoolExecutor(1) as worker:
+        writing = worker.submit(soundfile.write, content, values, rate_hz, "PCM_24", format="WAV")
+        writing.result()
     return content.getbuffer()
 
 
