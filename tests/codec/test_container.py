@@ -274,10 +274,9 @@ def flipped(data: bytes, bit: int) -> bytes:
 
 def spans_of(header: Header, blocks: list[Block]) -> list[range]:
     """Where the bytes of blocks are in a file."""
-    ends = itertools.accumulate(
-        (len(block.payload) + header.framing_bytes for block in blocks), initial=HEADER_BYTES
-    )
-    return [range(begin, end) for begin, end in itertools.pairwise(ends)]
+    sizes = [len(block.payload) + header.framing_bytes for block in blocks]
+    ends = list(itertools.accumulate(sizes, initial=HEADER_BYTES))
+    return [range(begin, end) for begin, end in zip(ends, ends[1:])]
 
 
 def test_every_flipped_bit_is_found_where_it_is():
