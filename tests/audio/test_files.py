@@ -172,3 +172,11 @@ def test_importing_is_light():
     code = f"import sys, tfnoise.audio, tfnoise.data; print([m for m in {heavy} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_values_far_beyond_full_scale_are_refused(tmp_path):
+    soundfile.write(tmp_path / "huge.wav", np.full(1000, -1e30), 16000, "FLOAT")
+    with pytest.raises(InputError, match="huge.wav: its values reach 1.0e\\+30 where full scale is 1"):
+        read(tmp_path / "huge.wav")
+    soundfile.write(tmp_path / "loud.wav", np.full(1000, 30.0), 16000, "FLOAT")
+    assert read(tmp_path / "loud.wav")[0].max() == 30

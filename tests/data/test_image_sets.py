@@ -248,3 +248,19 @@ def test_natural_clips_with_pmqds_files(natural_folder, tmp_path):
             assert (info.subtype, info.samplerate, info.channels, info.frames) == ("PCM_24", 48000, 2, 201984)
             wav += 1
     assert wav == 5
+
+
+def test_originals_are_checked_where_they_are_asked_for(pmqd):
+    folder, rows, run = pmqd
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, [4500, 2])
+    soundfile.write(folder / "audio" / "0.wav", sound, 16000, "PCM_24")
+    assert run(folder, "noise").cardinality() == 3
+    with pytest.raises(InputError, match="0.wav: has 4500 samples"):
+        run(folder, "noise", with_originals=True)
+    with pytest.warns(UserWarning, match="0.wav: has 4500 samples"):
+        kept = run(folder, "noise", with_originals=True, on_problem="skip")
+    assert [item["id"] for item in kept.as_numpy_iterator()] == [b"4", b"5"]
+    write_list(folder, rows[1:])
+    (folder / "audio" / "0.wav").unlink()
+    with pytest.raises(InputError, match=r"3\.wav \(its original, which is not on the list\): no such file"):
+        run(folder, "noise", with_originals=True)

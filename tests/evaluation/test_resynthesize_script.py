@@ -106,3 +106,12 @@ def test_refusals_are_one_line(run_many, sounds, tiny_model, levels_model, tmp_p
 def test_needs_an_input(run_script):
     done = run_script("resynthesize")
     assert done.returncode == 2 and "needs 1 or more arguments" in done.stderr
+
+
+def test_an_input_is_never_replaced(run_many, sounds):
+    (sounds / "a.front_end.wav").write_bytes((sounds / "more" / "quiet.wav").read_bytes())
+    before = (sounds / "a.front_end.wav").read_bytes()
+    line = [sounds / "a.flac", sounds / "a.front_end.wav", "--front_end_only", "--overwrite"]
+    [(status, text)] = run_many("resynthesize", line)
+    assert status == 1 and "a.front_end.wav: is an input itself" in text
+    assert (sounds / "a.front_end.wav").read_bytes() == before

@@ -44,7 +44,8 @@ def prepare_from_flags() -> int:
         say(f"  problem: and {len(problems) - _MOST_SHOWN} more, which --json lists")
     if not problems:
         before = "was complete before" if done.already_complete else "is complete"
-        say(f"{folder}: {before}: {count} clips, {done.audio_bytes / 1e6:.1f} MB of audio, all verified")
+        how = "sizes checked" if done.already_complete else "verified"
+        say(f"{folder}: {before}: {count} clips, {done.audio_bytes / 1e6:.1f} MB of audio, {how}")
         say(f"Next: bin/correlate --pmqd={folder}")
     if json_requested():
         print_json(

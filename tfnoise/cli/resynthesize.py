@@ -110,7 +110,9 @@ def _resynthesize(
     row.update(channels=samples.shape[1], sample_rate_hz=rate_hz)
     shown, title = image, "front end alone"
     if model is not None:
-        coded = code_in_blocks(model.module, image, model.bpp if FLAGS.bpp is None else FLAGS.bpp)
+        target_bpp = model.bpp if FLAGS.bpp is None else FLAGS.bpp
+        coded = code_in_blocks(model.module, image, target_bpp)
+        row["bpp_target"] = target_bpp
         shown, title = coded.reconstruction, model.name
         row.update(model=model.name, bpp=coded.bpp)
         row["image_mse"] = float(np.mean(np.square(shown - image)))
@@ -198,6 +200,10 @@ def _say(rows: list[dict[str, Any]], problems: list[str]) -> None:
     if any(row["channels"] > 1 for row in rows):
         say("Several channels were averaged to one.")
     for row in rows:
+        if row.get("bpp", 0.0) > row.get("bpp_target", 0.0) * (1 + 1e-6):
+            say(
+                f"{row['path']}: {row['bpp']:.3f} bpp, above {row['bpp_target']:g} even at the coarsest step."
+            )
         if row["turned_down_db"] > 0:
             say(f"{row['output']}: turned down by {row['turned_down_db']:.1f} dB, so that it does not clip.")
     for problem in problems:

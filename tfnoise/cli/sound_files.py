@@ -34,5 +34,7 @@ def write_sound(target: Path, waveform: np.ndarray, sample_rate_hz: int) -> floa
             soundfile.write(str(temporary), waveform / peak, sample_rate_hz, "PCM_24", format=form)
         except soundfile.SoundFileError as error:
             reason = " ".join(str(error).split())
-            raise InputError(f"{target}: cannot be written ({reason}); try .wav instead") from error
+            raise InputError(
+                f"{target}: cannot be written ({reason}); see that there is space, or try .wav"
+            ) from error
     return 20 * math.log10(peak)

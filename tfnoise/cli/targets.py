@@ -54,9 +54,12 @@ def targets(
                 both = f"{taken[target]} and {source}"
                 raise InputError(f"{target}: both {both} would be written to it; name them one at a time")
             chosen[source], taken[target] = target, source
+    inputs = {os.path.realpath(source) for source in chosen}
     for source, target in chosen.items():
-        if target.exists() and os.path.exists(source) and target.samefile(source):
-            raise InputError(f"{target}: is the input itself; name another output")
+        if os.path.realpath(target) in inputs:
+            raise InputError(f"{target}: is an input itself; name another output")
+        if "://" in source and output is None:
+            raise UsageError(f"{source}: is remote; name with --output where its result goes")
         if target.exists() and replace is not None:
             raise InputError(f"{target}: is there already; name another output or add {replace}")
     for folder in dict.fromkeys(target.parent for target in chosen.values()):

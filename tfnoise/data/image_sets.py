@@ -102,9 +102,14 @@ def pmqd(
         chosen = cut_clips(chosen)
         return _image_set(chosen, originals_of(chosen, chosen), with_originals, options)
     problems = _list_problems(folder, listed) if options.on_problem == "raise" else []
-    odd = odd_files(chosen)
+    originals = [clip for clip in originals_of(listed, chosen) if with_originals and clip is not None]
+    odd = odd_files(list({clip.path: clip for clip in [*chosen, *originals]}.values()))
     _tell([*problems, *odd.values()], options, f"{folder}: ")
-    chosen = [clip for clip in chosen if clip.path not in odd]
+    sound = {
+        clip.path: other is None or not with_originals or other.path not in odd
+        for clip, other in zip(chosen, originals_of(listed, chosen))
+    }
+    chosen = [clip for clip in chosen if clip.path not in odd and sound[clip.path]]
     return _image_set(chosen, originals_of(listed, chosen), with_originals, options)
 
 
@@ -146,8 +151,11 @@ def _image_set(
 ) -> tf.data.Dataset:
     dataset, problems = _images(clips, options)
     if with_originals:
-        # A clip whose original is not on the list has an absent file for it, which is told as such.
-        beside = [other or dataclasses.replace(clip, path="") for clip, other in zip(clips, originals)]
+        # A clip whose original is not on the list is told as one whose file is absent.
+        beside = [
+            other or dataclasses.replace(clip, path=f"{clip.path} (its original, which is not on the list)")
+            for clip, other in zip(clips, originals)
+        ]
         second, more = _images(beside, options)
         problems = {**more, **problems}
         dataset = tf.data.Dataset.zip((dataset, second)).map(_joined)
