@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.codec import FrozenModel
-from tfnoise.codec.payload import PACKED, RANGE_CODED, PayloadCoder
+from tfnoise.codec.container import Kind
+from tfnoise.codec.payload import PayloadCoder
 
 
 def coder(bottleneck: str, bpp: float = 0.0625, **more) -> tuple[PayloadCoder, FrozenModel]:
@@ -37,7 +38,7 @@ def test_the_entropy_bottleneck_is_range_coded(entropy, step_index):
         found = payload.decode(kind, data, symbols.shape, step_index)
         assert found.dtype == np.int32
         np.testing.assert_array_equal(found, symbols)
-    assert payload.encode(natural, step_index)[0] == RANGE_CODED
+    assert payload.encode(natural, step_index)[0] == Kind.RANGE_CODED
     assert len(payload.encode(extreme, step_index)[1]) <= 2 * extreme.size
     with pytest.raises(ValueError, match="symbols must be from 0"):
         payload.encode(natural + 2 * limit + 1, step_index)
@@ -49,7 +50,7 @@ def test_levels_cost_their_bound(levels, bits):
     latents = int(frozen.dequantize.input_signature[0].shape[-1])
     symbols = np.random.default_rng(0).integers(0, levels, [8, 17, latents]).astype(np.int32)
     kind, data = payload.encode(symbols, 0)
-    assert kind == PACKED and len(data) == symbols.size * bits / 8
+    assert kind == Kind.PACKED and len(data) == symbols.size * bits / 8
     np.testing.assert_array_equal(payload.decode(kind, data, symbols.shape, 0), symbols)
 
 
@@ -58,14 +59,14 @@ def test_refuses_what_cannot_be(entropy):
     shape = (2, 4, int(frozen.dequantize.input_signature[0].shape[-1]))
     for kind, data, step_index in (
         (2, b"abc", 0),
-        (PACKED, b"abc", 0),
-        (RANGE_CODED, b"abc", 76),
-        (RANGE_CODED, b"abc", -1),
+        (Kind.PACKED, b"abc", 0),
+        (Kind.RANGE_CODED, b"abc", 76),
+        (Kind.RANGE_CODED, b"abc", -1),
     ):
         with pytest.raises(ValueError):
             payload.decode(kind, data, shape, step_index)
-    hostile = payload.decode(PACKED, b"\xff\x7f" * int(np.prod(shape)), shape, 75)
+    hostile = payload.decode(Kind.PACKED, b"\xff\x7f" * int(np.prod(shape)), shape, 75)
     assert hostile.max() == int(frozen.tables[1][75])
     levels, _ = coder("levels")
     with pytest.raises(ValueError):
-        levels.decode(RANGE_CODED, b"\0" * 100, shape, 0)
+        levels.decode(Kind.RANGE_CODED, b"\0" * 100, shape, 0)

@@ -33,7 +33,7 @@ def folder(tmp_path) -> Path:
 
 
 def items_of(clips, path, **more) -> list[dict]:
-    dataset = cached(natural_images(clips, FRONT_END), path, len(clips), 32, **more)
+    dataset = cached(lambda: natural_images(clips, FRONT_END), path, len(clips), 32, **more)
     assert dataset.cardinality() == len(clips)
     return list(dataset.as_numpy_iterator())
 
@@ -109,7 +109,7 @@ def tell():
     print("clip", flush=True)
     sys.stdin.readline()
 path = cache_path(clips, front_end, 16, pathlib.Path(sys.argv[2]))
-cached(natural_images(clips, front_end), path, len(clips), 32, tell)
+cached(lambda: natural_images(clips, front_end), path, len(clips), 32, tell)
 """
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Sequence
@@ -13,26 +12,26 @@ from absl import flags
 
 import tfnoise
 from tfnoise.audio import read, to_mono
+from tfnoise.cli.models import DEFAULT_MODEL, EXPORT_DIR, check_bpp, checked_settings
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.sound_files import FORMATS, write_sound
 from tfnoise.cli.targets import targets
 from tfnoise.codec.container import read_header, summary, unpack_front_end
 from tfnoise.data import list_clips
-from tfnoise.errors import InputError, UsageError
+from tfnoise.errors import InputError
 from tfnoise.files import replacing
 
 FLAGS = flags.FLAGS
-EXPORT_DIR = "saved_models"
-DEFAULT_MODEL = f"{EXPORT_DIR}/best"
 SUFFIX = ".tfn"
+# Where the shipped models are.
+_CLONE = Path(tfnoise.__file__).resolve().parents[1]
 DAMAGED = 3
 
 
 def compress_from_flags(arguments: Sequence[str]) -> int:
     """Compresses as the arguments and flags of bin/compress say; returns the exit status."""
-    if FLAGS.bpp is not None and not (math.isfinite(FLAGS.bpp) and FLAGS.bpp > 0):
-        raise UsageError(f"--bpp={FLAGS.bpp:g}: must be a rate above 0, as 0.5")
+    check_bpp(FLAGS.bpp)
     chosen = targets(
         arguments,
         FLAGS.output,
@@ -41,7 +40,7 @@ def compress_from_flags(arguments: Sequence[str]) -> int:
         (SUFFIX,),
         None if FLAGS.force else "--force",
     )
-    codec = _codec(_model_path(), FLAGS.bpp)
+    codec = _codec(FLAGS.model or DEFAULT_MODEL, FLAGS.bpp)
     rows, problems = [], []
     with Progress(len(chosen), label="compressing", unit="file") as progress:
         for source, target in chosen.items():
@@ -142,7 +141,7 @@ def info_from_flags(arguments: Sequence[str]) -> int:
                 row["channels"],
                 f"{row['bpp_payload']:.3f}",
                 f"{row['bpp_file']:.3f}",
-                f"{row['kbps']:.2f}",
+                row["kbps"] and f"{row['kbps']:.2f}",
                 row["blocks"],
                 "yes" if row["intact"] else "no",
                 row["model"][:12],
@@ -193,16 +192,11 @@ def _coded_files(argument: str) -> list[str]:
     return found
 
 
-def _model_path() -> str:
-    return FLAGS.model or DEFAULT_MODEL
-
-
 def _path_of(fingerprint: str) -> str:
     """The model of a file: the one that was named, or the one with the fingerprint wherever it lies."""
     if FLAGS.model:
         return FLAGS.model
-    shipped = Path(tfnoise.__file__).resolve().parents[1] / EXPORT_DIR
-    found = tfnoise.codec.find(fingerprint, [EXPORT_DIR, shipped])
+    found = tfnoise.codec.find(fingerprint, [EXPORT_DIR, _CLONE / EXPORT_DIR])
     if found is None:
         remedy = f"no model below {EXPORT_DIR} has it; name the model with --model"
         raise InputError(f"it was coded with the model {fingerprint}: {remedy}")
@@ -211,14 +205,12 @@ def _path_of(fingerprint: str) -> str:
 
 def _codec(path: str, bpp: float | None) -> Any:
     if path == DEFAULT_MODEL and not Path(path).is_dir():
-        shipped = Path(tfnoise.__file__).resolve().parents[1] / DEFAULT_MODEL
+        shipped = _CLONE / DEFAULT_MODEL
         if not shipped.is_dir():
             remedy = "train one with bin/train and name it with --model"
             raise InputError(f"{path}: there is no such model here; {remedy}")
         path = str(shipped)
-    settings = tfnoise.codec.read_settings(tfnoise.codec.resolve(path))["architecture"]
-    if bpp is not None and settings.get("bottleneck") == "levels":
-        raise UsageError(f"--bpp: {path} codes with fixed levels, always at {settings['bpp']:g} bpp")
+    checked_settings(path, bpp)
     return tfnoise.codec.Codec.load(path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,19 +10,18 @@ from typing import Any
 from absl import flags
 
 from tfnoise.cli.folders import check_writable
+from tfnoise.cli.models import DEFAULT_MODEL, check_bpp, checked_settings
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.errors import InputError, UsageError
 
-DEFAULT_MODEL = "saved_models/best"
 PICTURE_PREFIX = "clip_"
 FLAGS = flags.FLAGS
 
 
 def evaluate_from_flags() -> int:
     """Scores as the flags of bin/evaluate say; returns the exit status."""
-    if FLAGS.bpp is not None and not (math.isfinite(FLAGS.bpp) and FLAGS.bpp > 0):
-        raise UsageError(f"--bpp={FLAGS.bpp:g}: must be a rate above 0, as 0.5")
+    check_bpp(FLAGS.bpp)
     if FLAGS.data is None and not FLAGS["degradation"].using_default_value:
         raise UsageError("--degradation chooses among clips on a pmqd.csv; name their folder with --data")
     if FLAGS.plots is not None:
@@ -84,12 +82,7 @@ def _load_models() -> dict:
         paths = [DEFAULT_MODEL]
     # All settings first: a wrong one is told before the seconds that loading takes.
     for path in paths:
-        architecture = codec.read_settings(codec.resolve(path))["architecture"]
-        if architecture.get("image_channels", 1) != 1:
-            raise InputError(f"{path}: codes images of several channels, and spectrograms have one")
-        if FLAGS.bpp is not None and architecture.get("bottleneck") == "levels":
-            rate = f"{architecture['bpp']:g} bpp"
-            raise UsageError(f"--bpp: {path} codes with fixed levels, always at {rate}; leave --bpp out")
+        checked_settings(path, FLAGS.bpp)
     models = [codec.load(path) for path in paths]
     return dict(zip(model_names(paths, [model.name for model in models]), models))
 

@@ -13,11 +13,11 @@ from absl import flags
 from tfnoise.cli.output import json_requested, print_json, say
 from tfnoise.cli.progress import Progress
 from tfnoise.data.clip_list import LIST_NAME, read_list
-from tfnoise.data.list_check import list_problems, odd_files
+from tfnoise.data.list_check import audio_names, list_problems, odd_files
 from tfnoise.data.release.download import OnBytes
 from tfnoise.data.release.http_source import check_url
 from tfnoise.data.release.manifest import ARCHIVE_NAME, PMQD, read_manifest
-from tfnoise.data.release.preparation import AUDIO_NAME, audio_names, prepare
+from tfnoise.data.release.preparation import AUDIO_NAME, prepare
 from tfnoise.errors import InputError, UsageError
 
 FLAGS = flags.FLAGS

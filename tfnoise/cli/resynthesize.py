@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +12,8 @@ import numpy as np
 from absl import flags
 
 from tfnoise.audio import FrontEnd, read, resample, to_mono
-from tfnoise.cli.evaluate import DEFAULT_MODEL
 from tfnoise.cli.front_end_flags import front_end_from_flags
+from tfnoise.cli.models import DEFAULT_MODEL, check_bpp, checked_settings
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.sound_files import FORMATS, write_sound
@@ -29,8 +28,7 @@ _PICTURED_FRAMES = 1024
 
 def resynthesize_from_flags(arguments: Sequence[str]) -> int:
     """Resynthesises as the arguments and flags of bin/resynthesize say; returns the exit status."""
-    if FLAGS.bpp is not None and not (math.isfinite(FLAGS.bpp) and FLAGS.bpp > 0):
-        raise UsageError(f"--bpp={FLAGS.bpp:g}: must be a rate above 0, as 0.5")
+    check_bpp(FLAGS.bpp)
     if FLAGS.front_end_only and FLAGS.bpp is not None:
         raise UsageError("--bpp: with --front_end_only nothing is coded; leave one of them out")
     if FLAGS.front_end_only and FLAGS.model is not None:
@@ -60,12 +58,7 @@ def _load_model(path: str) -> Any:
     if not Path(path).exists() and path == DEFAULT_MODEL:
         remedy = "train one with bin/train and name it with --model, or add --front_end_only"
         raise InputError(f"{path}: there is no such model here; {remedy}")
-    settings = codec.read_settings(codec.resolve(path))
-    architecture, own = settings["architecture"], settings["front_end"]
-    if architecture.get("image_channels", 1) != 1:
-        raise InputError(f"{path}: codes images of several channels, and spectrograms have one")
-    if FLAGS.bpp is not None and architecture.get("bottleneck") == "levels":
-        raise UsageError(f"--bpp: {path} codes with fixed levels, always at {architecture['bpp']:g} bpp")
+    own = checked_settings(path, FLAGS.bpp)["front_end"]
     for field in dataclasses.fields(FrontEnd):
         flag = FLAGS[field.name]
         if not flag.using_default_value and flag.value != own[field.name]:

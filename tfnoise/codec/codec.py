@@ -34,7 +34,6 @@ from tfnoise.codec.container import (
     BitstreamError,
     Block,
     Header,
-    Kind,
     pack_front_end,
     read_blocks,
     read_header,
@@ -140,7 +139,7 @@ class Codec:
             latent = latents[header.channel(number)][number // header.channels]
             symbols = self._model.module.symbols(latent[None], tf.constant([step])).numpy()[0]
             kind, payload = self._payloads.encode(symbols, step)
-            parts.append(write_block(Block(number, header.frames_in(number), Kind(kind), payload), header))
+            parts.append(write_block(Block(number, header.frames_in(number), kind, payload), header))
         return b"".join(parts)
 
     def decompress(
@@ -209,15 +208,15 @@ class Codec:
                 continue
             shape = (rows, header.padded(item.frames) // TOTAL_STRIDE, latents)
             try:
-                found[item.number] = self._payloads.decode(
-                    int(item.kind), item.payload, shape, header.step_index or 0
-                )
+                step = header.step_index or 0
+                found[item.number] = self._payloads.decode(item.kind, item.payload, shape, step)
             except ValueError as error:
                 problems.append(f"block {item.number} cannot be decoded ({error})")
         symbols: list[list[np.ndarray]] = [[] for _ in range(header.channels)]
         for number in range(header.blocks):
             columns = header.padded(header.frames_in(number)) // TOTAL_STRIDE
-            absent = np.zeros([rows, columns, latents], np.int32)
+            # One zero for all: a forged header may claim more blocks than there is memory for.
+            absent = np.broadcast_to(np.int32(0), [rows, columns, latents])
             symbols[header.channel(number)].append(found.get(number, absent))
         return symbols, problems
 

@@ -9,12 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.codec import range_coding
+from tfnoise.codec.container import Kind
 from tfnoise.codec.packed import pack, packed_bytes, unpack
 from tfnoise.codec.tables import IntegerTables
 from tfnoise.layers.levels import latent_channels_for
-
-PACKED, RANGE_CODED = 0, 1
-"""The kinds of payload."""
 
 _SIGNED_BITS = 16
 
@@ -42,7 +40,7 @@ class PayloadCoder:
             self._bits = int(architecture["levels"]).bit_length() - 1
             self.latents = latent_channels_for(architecture["bpp"], architecture["levels"])
 
-    def encode(self, symbols: np.ndarray, step_index: int) -> tuple[int, bytes]:
+    def encode(self, symbols: np.ndarray, step_index: int) -> tuple[Kind, bytes]:
         """The kind and the bytes of a block's symbols.
 
         Args:
@@ -50,24 +48,24 @@ class PayloadCoder:
           step_index: which step of the grid they have.
 
         Returns:
-          PACKED or RANGE_CODED, and the string.
+          How it is coded, and the string.
 
         Raises:
           ValueError: a symbol is outside of its step's table.
         """
         if self._tables is None:
-            return PACKED, self._packed(symbols)
+            return Kind.PACKED, self._packed(symbols)
         limit = int(self._tables.limits[step_index])
         coded = range_coding.encode(symbols + limit, self._tables.table(step_index))
         if len(coded) <= packed_bytes(symbols.size, self._bits):
-            return RANGE_CODED, coded
-        return PACKED, self._packed(symbols)
+            return Kind.RANGE_CODED, coded
+        return Kind.PACKED, self._packed(symbols)
 
-    def decode(self, kind: int, data: bytes, shape: Sequence[int], step_index: int) -> np.ndarray:
+    def decode(self, kind: Kind, data: bytes, shape: Sequence[int], step_index: int) -> np.ndarray:
         """The symbols of a string.
 
         Args:
-          kind: PACKED or RANGE_CODED.
+          kind: how it is coded.
           data: the string.
           shape: of the symbols, which the caller has seen not to be absurd.
           step_index: which step of the grid they have.
@@ -81,11 +79,11 @@ class PayloadCoder:
         steps = 1 if self._tables is None else len(self._tables.steps)
         if not 0 <= step_index < steps:
             raise ValueError(f"step {step_index} of a model with {steps}")
-        if kind == RANGE_CODED and self._tables is not None:
+        if kind == Kind.RANGE_CODED and self._tables is not None:
             limit = int(self._tables.limits[step_index])
             return range_coding.decode(data, shape, self._tables.table(step_index)) - limit
         count = int(np.prod(shape, dtype=np.int64))
-        if kind != PACKED or len(data) != packed_bytes(count, self._bits):
+        if kind != Kind.PACKED or len(data) != packed_bytes(count, self._bits):
             raise ValueError(f"a payload of kind {kind} and {len(data)} bytes for {count} symbols")
         symbols = unpack(tf.constant([data]), count, self._bits).numpy().reshape(shape)
         if self._tables is not None:

@@ -87,7 +87,7 @@ def _content(path: str) -> str:
 
 
 def cached(
-    dataset: tf.data.Dataset,
+    decoded: Callable[[], tf.data.Dataset],
     path: Path,
     count: int,
     mels: int,
@@ -96,7 +96,8 @@ def cached(
     """The elements of a dataset of images, from their cache, which is made if there is none.
 
     Args:
-      dataset: as from `natural_images`; read only if it must be.
+      decoded: makes a dataset as from `natural_images`; called only if there is no cache, since making one
+        reads the headers of all files.
       path: the cache's file. A damaged one is made anew.
       count: how many elements there are.
       mels: the images' height.
@@ -113,7 +114,7 @@ def cached(
             path.parent.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(path.parent)
             with replacing(path) as temporary:
-                _write(dataset, temporary, on_clip)
+                _write(decoded(), temporary, on_clip)
         except OSError as error:
             reason = error.strerror or " ".join(str(error).split())
             remedy = "free some space, or name another folder with cache_dir"

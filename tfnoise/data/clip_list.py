@@ -174,8 +174,8 @@ def originals_of(listed: Sequence[Clip], clips: Sequence[Clip]) -> list[Clip | N
     return [clip if clip.degradation == ORIGINAL else originals.get(_piece(clip)) for clip in clips]
 
 
-def _piece(clip: Clip) -> tuple[str | None, str | None, float | None]:
-    return clip.artist, clip.title, clip.sample_start
+def _piece(clip: Clip) -> tuple[str | None, str | None, float | None, int]:
+    return clip.artist, clip.title, clip.sample_start, clip.first_sample
 
 
 def stays_inside(name: str) -> bool:

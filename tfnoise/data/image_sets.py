@@ -25,7 +25,7 @@ from tfnoise.data.cache import cache_path, cached
 from tfnoise.data.clip_list import ORIGINAL, Clip, list_path, originals_of
 from tfnoise.data.clips import SILENT, natural_images
 from tfnoise.data.cutting import PMQD_CLIP_S, cut_clips
-from tfnoise.data.list_check import list_problems, odd_files
+from tfnoise.data.list_check import audio_names, list_problems, odd_files
 from tfnoise.data.listing import list_clips
 from tfnoise.errors import InputError
 
@@ -96,21 +96,24 @@ def pmqd(
     has_list = is_remote(folder) or os.path.isfile(list_path(folder))
     on_problem = on_problem or ("raise" if has_list else "skip")
     options = _Options(front_end, multiple, on_problem, cache, cache_dir, on_clip)
-    listed = list_clips(folder, "all")
     chosen = list_clips(folder, degradation)
     if not has_list:
-        chosen = cut_clips(chosen)
-        return _image_set(chosen, originals_of(chosen, chosen), with_originals, options)
-    problems = _list_problems(folder, listed) if options.on_problem == "raise" else []
-    originals = [clip for clip in originals_of(listed, chosen) if with_originals and clip is not None]
-    odd = odd_files(list({clip.path: clip for clip in [*chosen, *originals]}.values()))
+        return _image_set(_pairs(cut_clips(chosen)), with_originals, options)
+    listed = list_clips(folder, "all")
+    problems = []
+    if options.on_problem == "raise" and not is_remote(folder):
+        problems = list_problems(listed, audio_names(folder))
+    pairs = _pairs(chosen, listed)
+
+    def needed(pair: tuple[Clip, Clip | None]) -> list[Clip]:
+        return [clip for clip in (pair if with_originals else pair[:1]) if clip is not None]
+
+    odd = odd_files([clip for pair in pairs for clip in needed(pair)])
     _tell([*problems, *odd.values()], options, f"{folder}: ")
-    sound = {
-        clip.path: other is None or not with_originals or other.path not in odd
-        for clip, other in zip(chosen, originals_of(listed, chosen))
-    }
-    chosen = [clip for clip in chosen if clip.path not in odd and sound[clip.path]]
-    return _image_set(chosen, originals_of(listed, chosen), with_originals, options)
+    pairs = [pair for pair in pairs if not any(clip.path in odd for clip in needed(pair))]
+    if not pairs:
+        raise InputError(f"{folder}: none of its clips can be used; the first: {next(iter(odd.values()))}")
+    return _image_set(pairs, with_originals, options)
 
 
 def recordings(
@@ -143,18 +146,24 @@ def recordings(
     front_end = FrontEnd() if front_end is None else front_end
     options = _Options(front_end, multiple, on_problem, cache, cache_dir, on_clip)
     clips = cut_clips(list_clips(folder, "all"), clip_duration_s)
-    return _image_set(clips, originals_of(clips, clips), False, options)
+    return _image_set(_pairs(clips), False, options)
+
+
+def _pairs(clips: Sequence[Clip], listed: Sequence[Clip] | None = None) -> list[tuple[Clip, Clip | None]]:
+    """Clips with their originals among all that are listed; None: the clips themselves."""
+    return list(zip(clips, originals_of(clips if listed is None else listed, clips)))
 
 
 def _image_set(
-    clips: Sequence[Clip], originals: Sequence[Clip | None], with_originals: bool, options: _Options
+    pairs: Sequence[tuple[Clip, Clip | None]], with_originals: bool, options: _Options
 ) -> tf.data.Dataset:
+    clips = [clip for clip, _ in pairs]
     dataset, problems = _images(clips, options)
     if with_originals:
         # A clip whose original is not on the list is told as one whose file is absent.
         beside = [
             other or dataclasses.replace(clip, path=f"{clip.path} (its original, which is not on the list)")
-            for clip, other in zip(clips, originals)
+            for clip, other in pairs
         ]
         second, more = _images(beside, options)
         problems = {**more, **problems}
@@ -169,7 +178,7 @@ def _image_set(
         "degradation": tf.constant([clip.degradation for clip in clips]),
         "intensity": tf.constant([clip.intensity for clip in clips], tf.float32),
         "rating": tf.constant([math.nan if clip.rating is None else clip.rating for clip in clips]),
-        "original_id": tf.constant([other.id if other else "" for other in originals]),
+        "original_id": tf.constant([other.id if other else "" for _, other in pairs]),
     }
     dataset = dataset.filter(lambda item: tf.equal(_checked(item["problem"], options), ""))
     dataset = dataset.map(lambda item: _described(item, known))
@@ -183,12 +192,15 @@ def _image_set(
 
 def _images(clips: Sequence[Clip], options: _Options) -> tuple[tf.data.Dataset, dict[int, str]]:
     """The images, and by its place what is wrong with a clip, where that is known before it is read."""
-    dataset = natural_images(clips, options.front_end, options.multiple)
+
+    def decoded() -> tf.data.Dataset:
+        return natural_images(clips, options.front_end, options.multiple)
+
     if not options.cache:
-        return dataset, {}
+        return decoded(), {}
     folder = None if options.cache_dir is None else Path(options.cache_dir)
     path = cache_path(clips, options.front_end, options.multiple, folder)
-    dataset = cached(dataset, path, len(clips), options.front_end.mels, options.on_clip)
+    dataset = cached(decoded, path, len(clips), options.front_end.mels, options.on_clip)
     found = dataset.filter(lambda item: item["problem"] != "").map(
         lambda item: (item["index"], item["problem"])
     )
@@ -228,12 +240,3 @@ def _tell(problems: Sequence[str], options: _Options, where: str = "") -> None:
     if options.on_problem == "raise":
         raise InputError(f'{where}{shown}{more}; mend them, or leave them out with on_problem="skip"')
     warnings.warn(f"left out: {where}{shown}{more}", stacklevel=4)
-
-
-def _list_problems(folder: str, clips: Sequence[Clip]) -> list[str]:
-    """What is wrong between the list and the files of audio/; of a remote folder nothing is known."""
-    audio = Path(folder, "audio")
-    if is_remote(folder) or not os.path.isfile(list_path(folder)) or not audio.is_dir():
-        return []
-    names = [path.relative_to(audio).as_posix() for path in audio.rglob("*") if path.is_file()]
-    return list_problems(clips, [name for name in names if not name.startswith(".")])

@@ -5,12 +5,23 @@ from __future__ import annotations
 import collections
 import os
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from tfnoise.audio.files import probe
 from tfnoise.data.clip_list import HIGHEST_RATING, LOWEST_RATING, Clip
 from tfnoise.errors import InputError
 
 _FOLDER = "audio"
+
+
+def audio_names(folder: str | os.PathLike[str]) -> list[str]:
+    """The files below a folder's audio/, relative to it with forward slashes, sorted.
+
+    Those that systems leave under a leading dot ("._song.wav") are not among them.
+    """
+    audio = Path(folder, _FOLDER)
+    found = (path for path in audio.rglob("*") if not path.is_dir() and not path.name.startswith("."))
+    return sorted(path.relative_to(audio).as_posix() for path in found)
 
 
 def list_problems(clips: Sequence[Clip], names: Collection[str]) -> list[str]:
@@ -58,12 +69,12 @@ def odd_files(clips: Sequence[Clip]) -> dict[str, str]:
       By path one line that names it, its form and the others'.
     """
     forms = {}
-    for clip in clips:
+    for path in dict.fromkeys(clip.path for clip in clips):
         try:
-            info = probe(clip.path)
+            info = probe(path)
         except InputError:
             continue
-        forms[clip.path] = (info.samples, info.sample_rate_hz)
+        forms[path] = (info.samples, info.sample_rate_hz)
     if not forms:
         return {}
     [(usual, _)] = collections.Counter(forms.values()).most_common(1)

@@ -11,10 +11,11 @@ import pytest
 
 from tests.data.release.pmqd_server import NAMES, Behaviour, Server, release, serving, tgz, wav_files
 from tfnoise.data.clip_list import read_list
+from tfnoise.data.list_check import audio_names
 from tfnoise.data.release import folder as folder_module
 from tfnoise.data.release import preparation
 from tfnoise.data.release.manifest import manifest_from
-from tfnoise.data.release.preparation import audio_names, prepare
+from tfnoise.data.release.preparation import prepare
 from tfnoise.errors import InputError
 
 RELEASE = release()

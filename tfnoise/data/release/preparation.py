@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from tfnoise.data.list_check import audio_names
 from tfnoise.data.release.archive import ArchiveError, members, unpacked_limit
 from tfnoise.data.release.download import Watch, checked_sha256, download, unwatched
 from tfnoise.data.release.folder import alone, read_record, remove_leftovers, unpacking_folder, write_record
@@ -74,12 +75,6 @@ def prepare(
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder):
         return _Preparation(folder, url_base, manifest, keep_archive, watch, say).run()
-
-
-def audio_names(folder: Path) -> list[str]:
-    """The files below audio/, relative to it and sorted; not those that systems leave under a leading dot."""
-    audio = folder / AUDIO_NAME
-    return [name for name in _files_below(audio) if not name.rpartition("/")[2].startswith(".")]
 
 
 class _Preparation:
@@ -285,13 +280,6 @@ class _Preparation:
 
 def _is_empty(folder: Path) -> bool:
     return not folder.exists() or not any(folder.iterdir())
-
-
-def _files_below(folder: Path) -> list[str]:
-    found = []
-    for parent, _, names in os.walk(folder):
-        found += [Path(parent, name).relative_to(folder).as_posix() for name in names]
-    return sorted(found)
 
 
 def _size_of(path: Path) -> int | None:
