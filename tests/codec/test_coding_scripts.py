@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from tfnoise.audio import FrontEnd
+from tfnoise.codec.container import Header, pack_front_end, write_header
+
 
 @pytest.fixture
 def place(tmp_path, models):
@@ -93,3 +96,19 @@ def test_refusals_are_one_line(run_many, place):
         assert found == status and words in text.splitlines()[-1], (line, text)
     assert (place / "there.tfn").read_text() == "mine"
     assert {path.name for path in place.iterdir()} == {"saved_models", "sounds", "there.tfn"}
+
+
+def test_a_file_without_a_sample_is_told_of(run_script, place):
+    header = Header(
+        fingerprint="0" * 32,
+        front_end=pack_front_end(FrontEnd()),
+        reference_db=0.0,
+        sample_rate_hz=8000,
+        samples=0,
+        frames=0,
+        frames_per_block=1024,
+        step_index=0,
+    )
+    (place / "none.tfn").write_bytes(write_header(header))
+    done = run_script("info", "none.tfn")
+    assert done.returncode == 0 and "none.tfn" in done.stdout, done.stderr

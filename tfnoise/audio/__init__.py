@@ -17,6 +17,7 @@ _LATER = {
     "degrade": "degradations",
     "griffin_lim": "phase",
     "image_to_mel": "image",
+    "image_to_recording": "long_recordings",
     "image_to_waveform": "resynthesis",
     "is_silent": "image",
     "magnitude_spectrogram": "mel",

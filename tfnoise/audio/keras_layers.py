@@ -52,7 +52,8 @@ class WaveformToImage(_FrontEndLayer):
 class ImageToWaveform(_FrontEndLayer):
     """Images `[batch, mels, frames, 1]` and references `[batch]` in dB to waveforms `[batch, samples]`.
 
-    It needs no random numbers, so that a clip's sound does not depend on its batch.
+    It needs no random numbers. The iterations amplify rounding, so that in another batch or graph a clip's
+    samples can differ by about a hundredth of full scale; its spectrum hardly does.
 
     Args:
       front_end: the settings that made the images, or their dict; None: the default ones.

@@ -1,13 +1,15 @@
 """Recordings of any length, to images and back, in memory for the transforms that does not grow with them.
 
-image, reference_db = recording_to_image(waveform, FrontEnd())
-for piece in waveform_chunks(image, reference_db, FrontEnd()):
-    file.write(piece)
+    image, reference_db = recording_to_image(waveform, FrontEnd())
+    waveform = image_to_recording(image, reference_db, FrontEnd())
+
+What is compiled is kept, so that it serves all recordings of one front end.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -55,8 +57,7 @@ def recording_to_mel(waveform: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     if frames <= _ANALYSED_FRAMES:
         mel = mel_spectrogram(waveform, front_end).numpy()
     else:
-        inner = dataclasses.replace(front_end, centre=False)
-        analyse = tf.function(lambda part: mel_spectrogram(part, inner), reduce_retracing=True)
+        analyse = _analysis(dataclasses.replace(front_end, centre=False))
         margin = front_end.n_fft // 2 if front_end.centre else 0
         mel = np.empty([front_end.mels, frames], np.float32)
         for first in range(0, frames, _ANALYSED_FRAMES):
@@ -69,6 +70,22 @@ def recording_to_mel(waveform: np.ndarray, front_end: FrontEnd) -> np.ndarray:
             )
             mel[:, first:last] = analyse(tf.constant(part)).numpy()
     return mel
+
+
+@functools.lru_cache(maxsize=8)
+def _analysis(front_end: FrontEnd) -> Callable[[tf.Tensor], tf.Tensor]:
+    return tf.function(lambda part: mel_spectrogram(part, front_end), reduce_retracing=True)
+
+
+def image_to_recording(
+    image: np.ndarray,
+    reference_db: float,
+    front_end: FrontEnd,
+    iterations: int = ITERATIONS,
+    samples: int | None = None,
+) -> np.ndarray:
+    """All of `waveform_chunks`: float32 `[samples]`."""
+    return np.concatenate(list(waveform_chunks(image, reference_db, front_end, iterations, samples)))
 
 
 def waveform_chunks(
@@ -134,6 +151,7 @@ def waveform_chunks(
         yield np.zeros(left, np.float32)
 
 
+@functools.lru_cache(maxsize=8)
 def _compiled(
     front_end: FrontEnd, iterations: int
 ) -> Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]:

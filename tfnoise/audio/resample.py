@@ -36,6 +36,12 @@ def resample(waveform: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     return soxr.resample(np.ascontiguousarray(waveform), from_hz, to_hz, quality="HQ")
 
 
+def fitted(waveform: np.ndarray, samples: int) -> np.ndarray:
+    """A waveform `[samples, ...]`, cut or filled with zeros: resampling back may give a sample more or less."""
+    missing = max(0, samples - len(waveform))
+    return np.pad(waveform[:samples], [(0, missing)] + [(0, 0)] * (waveform.ndim - 1))
+
+
 def to_mono(waveform: np.ndarray) -> np.ndarray:
     """The mean of the channels.
 

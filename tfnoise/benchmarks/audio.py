@@ -27,6 +27,7 @@ from tfnoise.audio.phase import ITERATIONS
 from tfnoise.benchmarks.librosa_process import LibrosaProcess
 from tfnoise.benchmarks.measuring import compare
 from tfnoise.evaluation import log_spectral_distance_db, mel_mse, spectral_convergence
+from tfnoise.evaluation.sounds import convergence, level_distance_db
 
 RATES_HZ = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 # So many calls are a turn: of a short one alone, waking a processor that idled takes a good part.
@@ -83,7 +84,7 @@ def speed(
                 for _ in range(_REPEATS[what]):
                     compiled(data).numpy()
 
-            found = compare(our_run, theirs, rounds, on_round, theirs)
+            found = compare(our_run, theirs, rounds, on_round, baseline_tells_seconds=True)
             rows.append(
                 {
                     "what": what,
@@ -152,8 +153,9 @@ def magnitudes(waveforms: np.ndarray, front_end: FrontEnd, librosa: LibrosaProce
     mel = image_to_mel(image, reference, front_end).numpy()
     librosa.load("mel", mel)
     inverse = np.linalg.pinv(mel_filterbank(front_end).astype(np.float64))
+    clipped = np.maximum(inverse @ mel, 0) ** (1 / front_end.power)
     found = {
-        "pseudo-inverse, clipped": np.maximum(inverse @ mel, 0) ** (1 / front_end.power),
+        "pseudo-inverse, clipped": clipped.astype(np.float32),
         "librosa (non-negative least squares)": librosa.result(
             "mel_inverse", "mel", **_settings("mel_inverse", front_end, 0)
         ),
@@ -166,20 +168,12 @@ def magnitudes(waveforms: np.ndarray, front_end: FrontEnd, librosa: LibrosaProce
         rows.append(
             {
                 "method": method,
-                "spectral_convergence": _mean(
-                    np.linalg.norm(made - true, axis=(1, 2)) / np.linalg.norm(true, axis=(1, 2))
-                ),
-                "log_spectral_distance_db": _mean(_level_distance(true, made)),
+                "spectral_convergence": _mean(convergence(true, made)),
+                "log_spectral_distance_db": _mean(level_distance_db(true, made)),
                 "mel_mse": float(np.mean(np.square(difference))),
             }
         )
     return rows
-
-
-def _level_distance(true: np.ndarray, made: np.ndarray) -> np.ndarray:
-    floor = true.max(axis=(1, 2), keepdims=True) * 1e-4
-    levels = [20 * np.log10(np.maximum(values, floor)) for values in (true, made)]
-    return np.sqrt(np.mean(np.square(levels[0] - levels[1]), axis=(1, 2)))
 
 
 def phases(waveforms: np.ndarray, front_end: FrontEnd, librosa: LibrosaProcess) -> list[dict[str, Any]]:

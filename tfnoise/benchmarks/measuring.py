@@ -36,7 +36,7 @@ def compare(
     baseline: Callable[[], object],
     rounds: int,
     on_round: Callable[[], object] = lambda: None,
-    baseline_seconds: Callable[[], float] | None = None,
+    baseline_tells_seconds: bool = False,
 ) -> Comparison:
     """Times two functions in turns, after each was called twice to warm up.
 
@@ -44,16 +44,15 @@ def compare(
       function, baseline: return when their work is done.
       rounds: how many times each is timed, 1 or more.
       on_round: called after each round, outside of what is timed.
-      baseline_seconds: runs the baseline and tells how long it took, where another process does and knows it.
+      baseline_tells_seconds: whether the baseline returns how long it took, as where another process does it.
     """
-    if baseline_seconds is None:
-        baseline_seconds = lambda: _seconds(baseline)  # noqa: E731
     for _ in range(2):
         baseline()
         function()
     pairs = []
     for _ in range(rounds):
-        pairs.append((baseline_seconds(), _seconds(function)))
+        slow = baseline() if baseline_tells_seconds else _seconds(baseline)
+        pairs.append((slow, _seconds(function)))
         on_round()
     ratios = [slow / fast for slow, fast in pairs]
     return Comparison(

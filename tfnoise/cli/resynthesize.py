@@ -12,6 +12,7 @@ import numpy as np
 from absl import flags
 
 from tfnoise.audio import FrontEnd, read, resample, to_mono
+from tfnoise.audio.resample import fitted
 from tfnoise.cli.front_end_flags import front_end_from_flags
 from tfnoise.cli.models import DEFAULT_MODEL, check_bpp, checked_settings
 from tfnoise.cli.output import json_requested, print_json, say, table
@@ -124,7 +125,7 @@ def _resynthesize(
         sounds = {} if model is None else {"front end alone": synthesised(image)}
         sounds[title] = sound
         row["picture"] = str(_picture(source, target, original, sounds, front_end))
-    written = _fitted(resample(sound, front_end.sample_rate_hz, rate_hz), len(samples))
+    written = fitted(resample(sound, front_end.sample_rate_hz, rate_hz), len(samples))
     row["turned_down_db"] = write_sound(target, written, rate_hz)
     row["seconds"] = time.monotonic() - begin_s
     return row
@@ -156,11 +157,6 @@ def _picture(
         panels.append(Panel(image.numpy(), front_end, title, details))
     target.parent.mkdir(parents=True, exist_ok=True)
     return save_figure(clip_figure(panels, f"{Path(source).name}, as sound"), _picture_path(target))
-
-
-def _fitted(waveform: np.ndarray, samples: int) -> np.ndarray:
-    """The waveform, as long as it must be: a rate's way there and back may change the count by one."""
-    return np.pad(waveform[:samples], (0, max(0, samples - len(waveform))))
 
 
 def _scores(original: np.ndarray, sound: np.ndarray, front_end: FrontEnd) -> dict[str, float]:

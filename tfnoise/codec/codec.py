@@ -21,14 +21,15 @@ import tensorflow as tf
 
 from tfnoise.audio import (
     FrontEnd,
+    image_to_recording,
     is_silent,
     mel_to_image,
     recording_to_mel,
     reference_db,
     resample,
-    waveform_chunks,
 )
 from tfnoise.audio.phase import ITERATIONS
+from tfnoise.audio.resample import fitted
 from tfnoise.codec.blocks import BLOCK_FRAMES, analyse_blocks, choose_step, synthesise_blocks
 from tfnoise.codec.container import (
     BitstreamError,
@@ -254,11 +255,8 @@ class Codec:
         parts: Iterator[np.ndarray] = synthesise_blocks(self._model.module, blocks, header.step_index or 0)
         image = np.concatenate(list(parts), 1)[: front_end.mels, : header.frames]
         length = math.ceil(header.samples * front_end.sample_rate_hz / header.sample_rate_hz)
-        sound = np.concatenate(
-            list(waveform_chunks(image, header.reference_db, front_end, iterations, max(length, 1)))
-        )
-        sound = resample(sound, front_end.sample_rate_hz, header.sample_rate_hz)[: header.samples]
-        return np.pad(sound, (0, header.samples - len(sound)))
+        sound = image_to_recording(image, header.reference_db, front_end, iterations, max(length, 1))
+        return fitted(resample(sound, front_end.sample_rate_hz, header.sample_rate_hz), header.samples)
 
 
 def _checked_waveform(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfnoise.audio import (
     FrontEnd,
-    image_to_waveform,
+    image_to_recording,
     magnitude_spectrogram,
     mel_spectrogram,
     mel_to_image,
@@ -42,7 +42,11 @@ def log_spectral_distance_db(reference: Any, waveform: Any, front_end: FrontEnd)
     Source: Gray and Markel, "Distance measures for speech processing", IEEE TASSP 24(5), 1976, over all bins
       and frames at once.
     """
-    a, b = (magnitude_spectrogram(sound, front_end) for sound in (reference, waveform))
+    return level_distance_db(*(magnitude_spectrogram(sound, front_end) for sound in (reference, waveform)))
+
+
+def level_distance_db(a: Any, b: Any) -> tf.Tensor:
+    """`log_spectral_distance_db` of magnitudes: floats `[batch, bins, frames]`, the reference's first."""
     floor = tf.reduce_max(a, axis=[1, 2], keepdims=True) * 10 ** (-_RANGE_DB / 20)
     floor = tf.maximum(floor, np.finfo(np.float32).tiny)
     levels = [tf.math.log(tf.maximum(magnitude, floor)) * (20 / np.log(10)) for magnitude in (a, b)]
@@ -62,7 +66,11 @@ def spectral_convergence(reference: Any, waveform: Any, front_end: FrontEnd) -> 
     Source: Arik, Jun, Diamos, "Fast spectrogram inversion using multi-head convolutional neural networks",
       IEEE SPL 26(1), 2019, equation 3.
     """
-    a, b = (magnitude_spectrogram(sound, front_end) for sound in (reference, waveform))
+    return convergence(*(magnitude_spectrogram(sound, front_end) for sound in (reference, waveform)))
+
+
+def convergence(a: Any, b: Any) -> tf.Tensor:
+    """`spectral_convergence` of magnitudes: floats `[batch, bins, frames]`, the reference's first."""
     return tf.math.divide_no_nan(tf.norm(a - b, axis=[1, 2]), tf.norm(a, axis=[1, 2]))
 
 
@@ -149,19 +157,13 @@ def score_sounds(
 
 def resynthesised(image: np.ndarray, clip: ClipImage, front_end: FrontEnd) -> np.ndarray:
     """The sound of an image of a clip, float32 `[samples]` like the clip's waveform."""
-    arguments = (tf.constant(image, tf.float32), tf.constant(clip.reference_db), front_end)
-    return _sound(*arguments, tf.constant(len(clip.waveform))).numpy()
+    return image_to_recording(image, clip.reference_db, front_end, samples=len(clip.waveform))
 
 
 def sound_scores(reference: np.ndarray, waveform: np.ndarray, front_end: FrontEnd) -> dict[str, float]:
     """All scores of a waveform `[samples]` by their names."""
     pair = tf.constant(reference[None]), tf.constant(waveform[None])
     return {name: float(value) for name, value in _scores(*pair, front_end).items()}
-
-
-@tf.function(reduce_retracing=True)
-def _sound(image: tf.Tensor, reference: tf.Tensor, front_end: FrontEnd, samples: tf.Tensor) -> tf.Tensor:
-    return image_to_waveform(image, reference, front_end, samples=samples)
 
 
 @tf.function(reduce_retracing=True)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.audio import image_to_waveform, waveform_to_image
+from tfnoise.audio import image_to_recording, waveform_to_image
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.data.noise import noise_images
 from tfnoise.data.synthetic import synthetic_clips
@@ -35,11 +35,6 @@ class Summaries:
         self._subjects = _subjects(settings)
         self._last: tuple[int, float] | None = None
         self._heard: set[str] = set()
-        front_end = settings.front_end
-        self._sound = tf.function(
-            lambda image, reference_db: image_to_waveform(image, reference_db, front_end),
-            reduce_retracing=True,
-        )
         with self._writer.as_default():
             tf.summary.text("flags", _as_markdown(settings.to_dict()), step=0)
 
@@ -98,8 +93,8 @@ class Summaries:
             self._heard.add(name)
         with self._writer.as_default(step):
             for title, shown in heard.items():
-                waveform = self._sound(tf.cast(shown, tf.float32), tf.constant(reference_db, tf.float32))
-                waveform = tf.clip_by_value(waveform, -1.0, 1.0)[tf.newaxis, :, tf.newaxis]
+                waveform = image_to_recording(np.asarray(shown), reference_db, front_end)
+                waveform = np.clip(waveform, -1.0, 1.0)[None, :, None]
                 tf.summary.audio(title, waveform, front_end.sample_rate_hz)
 
 
