@@ -37,7 +37,7 @@ def resample(waveform: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
 
 
 def fitted(waveform: np.ndarray, samples: int) -> np.ndarray:
-    """A waveform `[samples, ...]`, cut or filled with zeros: resampling back may give a sample more or less."""
+    """A waveform `[samples, ...]`, cut or filled with zeros: resampling there and back may add a sample."""
     missing = max(0, samples - len(waveform))
     return np.pad(waveform[:samples], [(0, missing)] + [(0, 0)] * (waveform.ndim - 1))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,7 @@ def compress_from_flags(arguments: Sequence[str]) -> int:
         None if FLAGS.force else "--force",
     )
     codec = _codec(FLAGS.model or DEFAULT_MODEL, FLAGS.bpp)
-    rows, problems = [], []
-    with Progress(len(chosen), label="compressing", unit="file") as progress:
-        for source, target in chosen.items():
-            try:
-                rows.append(_compress(codec, source, target))
-            except InputError as error:
-                problems.append(_named(source, error))
-            progress.update(1, file=Path(source).name)
+    rows, problems = _each(chosen, "compressing", lambda source, target: _compress(codec, source, target))
     if rows:
         cells = [
             [row["path"], f"{row['duration_s']:.1f}", f"{row['bpp_payload']:.3f}", f"{row['kbps']:.2f}"]
@@ -83,16 +76,10 @@ def decompress_from_flags(arguments: Sequence[str]) -> int:
         tuple(FORMATS),
         None if FLAGS.force else "--force",
     )
-    rows: list[dict[str, Any]] = []
-    problems: list[str] = []
     codecs: dict[str, Any] = {}
-    with Progress(len(chosen), label="decompressing", unit="file") as progress:
-        for source, target in chosen.items():
-            try:
-                rows.append(_decompress(codecs, source, target))
-            except InputError as error:
-                problems.append(_named(source, error))
-            progress.update(1, file=Path(source).name)
+    rows, problems = _each(
+        chosen, "decompressing", lambda source, target: _decompress(codecs, source, target)
+    )
     for row in rows:
         say(f"wrote {row['path']}")
         for problem in row["damage"]:
@@ -154,6 +141,21 @@ def info_from_flags(arguments: Sequence[str]) -> int:
             say(f"{row['path']}: {row['problem']}")
     status = _finish(rows, problems)
     return status or (DAMAGED if any(not row["intact"] for row in rows) else 0)
+
+
+def _each(
+    chosen: dict[str, Path], label: str, work: Callable[[str, Path], dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """What became of each file, and a line for each that could not be used."""
+    rows, problems = [], []
+    with Progress(len(chosen), label=label, unit="file") as progress:
+        for source, target in chosen.items():
+            try:
+                rows.append(work(source, target))
+            except InputError as error:
+                problems.append(_named(source, error))
+            progress.update(1, file=Path(source).name)
+    return rows, problems
 
 
 def _described(path: Path) -> dict[str, Any]:

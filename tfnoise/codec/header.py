@@ -6,22 +6,19 @@ import dataclasses
 import functools
 import io
 import math
-import operator
 import os
 import struct
 import zlib
 from typing import Any, BinaryIO
 
-from tfnoise.audio.front_end import FrontEnd
+from tfnoise.codec.packed_front_end import HIGHEST_RATE_HZ, unpack_front_end, whole
 from tfnoise.errors import InputError
 
 MAGIC = b"\x89tfn"
 VERSION = 1
 HEADER_BYTES = 69
-FRONT_END_BYTES = 20
 FLAGS_OFFSET = 5
 
-HIGHEST_RATE_HZ = 1_000_000
 MOST_CHANNELS = 255
 MOST_SAMPLES = 2**48 - 1
 MOST_FRAMES = 2**32 - 1
@@ -31,11 +28,9 @@ MOST_PAYLOAD_BYTES = 2**22 - 1
 LARGEST_REFERENCE_DB = 1000.0
 """The reference is within this magnitude; sound of any use is within 200 dB of full scale."""
 
-_FRONT_END = struct.Struct("<IHHHefee")
 # The number of samples, of 48 bits, is 32 and 16 here.
 _FIELDS = struct.Struct("<4sBB16s20sfIBIHIHBB")
 _CRC = struct.Struct("<I")
-_CENTRE = 0x8000
 _DOWNMIXED, _STEP_IN_BLOCKS, _FIXED_REFERENCE, _OPEN = 1, 2, 4, 8
 _KNOWN_FLAGS = _DOWNMIXED | _STEP_IN_BLOCKS | _FIXED_REFERENCE | _OPEN
 # The check and the CRC around a payload.
@@ -45,45 +40,6 @@ _MOST_BYTES_A_PIXEL = 4
 
 class BitstreamError(InputError):
     """A `.tfn` file cannot be used; the message is one line that names what is wrong and the remedy."""
-
-
-def pack_front_end(front_end: FrontEnd) -> bytes:
-    """A front end in 20 bytes, rounded: to compare with a header's, not to compute with.
-
-    Raises:
-      ValueError: a setting is beyond what the format can hold.
-    """
-    try:
-        packed = _FRONT_END.pack(
-            _whole("sample_rate_hz", front_end.sample_rate_hz, 1, HIGHEST_RATE_HZ),
-            front_end.n_fft,
-            front_end.hop,
-            _whole("mels", front_end.mels, 1, _CENTRE - 1) | (_CENTRE if front_end.centre else 0),
-            front_end.f_min_hz + 0.0,  # -0.0 would have other bytes than 0.0
-            front_end.upper_hz,
-            front_end.power,
-            front_end.top_db,
-        )
-        unpack_front_end(packed)
-    except (struct.error, OverflowError, ValueError) as error:
-        raise ValueError(f"the format cannot hold this front end: {error}") from error
-    return packed
-
-
-def unpack_front_end(packed: bytes) -> FrontEnd:
-    """The front end of 20 bytes; its f_min_hz, power and top_db have 11 bits of precision, f_max_hz has 24.
-
-    Raises:
-      ValueError: the bytes are no front end.
-    """
-    if len(packed) != FRONT_END_BYTES:
-        raise ValueError(f"a packed front end has {FRONT_END_BYTES} bytes, not {len(packed)}")
-    rate, n_fft, hop, mels, f_min, upper, power, top_db = _FRONT_END.unpack(packed)
-    _whole("sample_rate_hz", rate, 1, HIGHEST_RATE_HZ)
-    f_max = None if upper == rate / 2 else upper
-    return FrontEnd(
-        rate, n_fft, hop, mels & ~_CENTRE, f_min, f_max, power, top_db, centre=bool(mels & _CENTRE)
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,14 +93,14 @@ class Header:
             ("frames_per_block", 1, MOST_FRAMES_IN_A_BLOCK),
             ("frame_multiple", 1, 255),
         ):
-            self._set(name, _whole(name, getattr(self, name), least, most))
+            self._set(name, whole(name, getattr(self, name), least, most))
         if self.frames_per_block % self.frame_multiple:
             raise ValueError(
                 f"frames_per_block must be a multiple of frame_multiple = {self.frame_multiple}, "
                 f"not {self.frames_per_block}"
             )
         if self.step_index is not None:
-            self._set("step_index", _whole("step_index", self.step_index, 0, 255))
+            self._set("step_index", whole("step_index", self.step_index, 0, 255))
         for name in ("downmixed", "fixed_reference"):
             self._set(name, bool(getattr(self, name)))
         if (self.samples is None) != (self.frames is None):
@@ -170,8 +126,8 @@ class Header:
         Raises:
           ValueError: either is out of range, or there cannot be so many frames of so many samples.
         """
-        samples = _whole("samples", samples, 0, MOST_SAMPLES)
-        frames = _whole("frames", frames, 0, MOST_FRAMES)
+        samples = whole("samples", samples, 0, MOST_SAMPLES)
+        frames = whole("frames", frames, 0, MOST_FRAMES)
         front_end = unpack_front_end(self.front_end)
         resampled = -(-samples * front_end.sample_rate_hz // self.sample_rate_hz)
         expected = front_end.frames(resampled)
@@ -370,16 +326,6 @@ def _unpacked(data: bytes) -> Header:
         )
     except ValueError as error:
         raise BitstreamError(f"the header makes no sense: {error}; encode the sound again") from error
-
-
-def _whole(name: str, value: Any, least: int, most: int) -> int:
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        whole = least - 1
-    if not least <= whole <= most:
-        raise ValueError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
-    return whole
 
 
 def _checked_fingerprint(fingerprint: str) -> str:
