@@ -7,11 +7,13 @@ import pytest
 
 from tfnoise.audio import (
     FrontEnd,
+    MelStream,
+    SoundStream,
     image_to_waveform,
-    long_recordings,
     mel_spectrogram,
     mel_to_image,
     recording_to_image,
+    streams,
     waveform_chunks,
     waveform_to_image,
 )
@@ -30,7 +32,7 @@ def recording() -> np.ndarray:
 @pytest.mark.parametrize("centre", [True, False])
 def test_image_in_parts_is_the_whole_image(recording, monkeypatch, centre):
     front_end = FrontEnd(sample_rate_hz=8000, n_fft=256, hop=64, mels=32, centre=centre)
-    monkeypatch.setattr(long_recordings, "_ANALYSED_FRAMES", 100)
+    monkeypatch.setattr(streams, "_ANALYSED_FRAMES", 100)
     for samples in (len(recording), 64 * 300 + 13):
         image, reference = recording_to_image(recording[:samples], front_end)
         expected, expected_reference = waveform_to_image(recording[:samples], front_end)
@@ -52,6 +54,28 @@ def test_lengths(recording, centre, frames):
         sound = np.concatenate(list(chunks))
         assert len(sound) == (samples or front_end.samples(frames)) and sound.dtype == np.float32
         assert sum(done) == frames and np.all(np.isfinite(sound))
+
+
+@pytest.mark.parametrize("centre", [True, False])
+def test_pieces_of_any_size_give_the_same(recording, monkeypatch, centre):
+    front_end = FrontEnd(sample_rate_hz=8000, n_fft=256, hop=64, mels=32, centre=centre)
+    monkeypatch.setattr(streams, "_ANALYSED_FRAMES", 100)
+    for samples in (5000, 6400 + 255, 6400 + 256, 30011):
+        whole = np.concatenate([*MelStream(front_end).push(recording[:samples])] or [np.zeros([32, 0])], 1)
+        expected, reference = recording_to_image(recording[:samples], front_end)
+        stream, mels = MelStream(front_end), []
+        for first in range(0, samples, 777):
+            mels.extend(stream.push(recording[first : min(first + 777, samples)]))
+        assert np.array_equal(np.concatenate([np.zeros([32, 0], np.float32), *mels], 1), whole)
+        mel = np.concatenate([*mels, *stream.finish()], 1)
+        np.testing.assert_array_equal(mel_to_image(mel, reference, front_end), expected)
+        sound = list(waveform_chunks(expected, reference, front_end, 2, samples, 64))
+        stream, pieces = SoundStream(front_end, reference, 2, 64), []
+        for first in range(0, expected.shape[1], 50):
+            pieces.extend(stream.push(expected[:, first : first + 50]))
+        pieces.extend(stream.finish(samples))
+        np.testing.assert_array_equal(np.concatenate(pieces), np.concatenate(sound))
+        assert sum(map(len, pieces)) == samples
 
 
 def test_one_chunk_is_image_to_waveform(recording):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import tfnoise
-from tfnoise.codec import BitstreamError, Codec, codec, reseal
-from tfnoise.codec.container import read_header, summary
+from tfnoise.codec import BitstreamError, Codec, compression, reseal
+from tfnoise.codec.container import summary
 from tfnoise.data import synthetic_clips
 from tfnoise.errors import InputError
 
@@ -44,18 +44,18 @@ def test_the_originals_rate_and_exact_length(coder, sound, rate_hz, shape):
 
 
 def test_the_decoders_symbols_are_the_encoders(coder, sound, monkeypatch):
-    monkeypatch.setattr(codec, "BLOCK_FRAMES", 64)
+    monkeypatch.setattr(compression, "BLOCK_FRAMES", 64)
     sent = []
     encode = coder._payloads.encode
     monkeypatch.setattr(
         coder._payloads, "encode", lambda symbols, step: sent.append(symbols) or encode(symbols, step)
     )
     data = coder.compress(np.stack([sound, sound[::-1]], 1), 8000)
-    stream = io.BytesIO(data)
-    symbols, problems = coder.read_symbols(stream, read_header(stream))
-    assert not problems and len(sent) == 2 * len(symbols[0]) == 6
-    for number, expected in enumerate(sent):
-        np.testing.assert_array_equal(symbols[number % 2][number // 2], expected)
+    found = list(coder.symbols_of(io.BytesIO(data)))
+    sent = sent[-6:]
+    assert [block.number for block in found] == list(range(6))
+    for block, expected in zip(found, sent):
+        np.testing.assert_array_equal(block.symbols, expected)
     assert len(np.unique(np.concatenate([block.ravel() for block in sent]))) > 1
 
 
@@ -90,7 +90,7 @@ def test_same_bytes_twice(coder, sound):
 
 
 def test_damage_costs_a_block_and_is_told(entropy, sound, monkeypatch):
-    monkeypatch.setattr(codec, "BLOCK_FRAMES", 64)
+    monkeypatch.setattr(compression, "BLOCK_FRAMES", 64)
     data = entropy.compress(sound, 8000)
     whole, _ = entropy.decompress(data, iterations=1)
     damaged = bytearray(data)
@@ -113,7 +113,7 @@ def test_another_models_file_is_refused(models, entropy, sound):
 
 def test_corrupted_files_never_crash(entropy, sound, monkeypatch):
     """With forged checksums, too; whatever still decodes is as long as the header says."""
-    monkeypatch.setattr(codec, "BLOCK_FRAMES", 64)
+    monkeypatch.setattr(compression, "BLOCK_FRAMES", 64)
     data = entropy.compress(sound, 8000)
     random = np.random.default_rng(0)
     refused = 0
@@ -133,9 +133,7 @@ def test_corrupted_files_never_crash(entropy, sound, monkeypatch):
                 break
         hostile = reseal(bytes(changed)) if trial % 2 else bytes(changed)
         try:
-            stream = io.BytesIO(hostile)
-            header = read_header(stream)
-            entropy.read_symbols(stream, header)
+            list(entropy.symbols_of(io.BytesIO(hostile), "conceal" if trial % 4 < 2 else "raise"))
         except BitstreamError:
             refused += 1
     assert refused > 50

@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from tfnoise.audio.files import AUDIO_SUFFIXES, AudioInfo, probe, read
+from tfnoise.audio.files import AUDIO_SUFFIXES, AudioInfo, open_sound, probe, read
 from tfnoise.audio.front_end import FrontEnd
-from tfnoise.audio.resample import resample, to_mono
+from tfnoise.audio.resample import Resampler, resample, to_mono
 
 # What is imported only when asked for, since it takes TensorFlow: files and settings need none.
 _LATER = {
     "REFERENCE_FLOOR_DB": "image",
     "ImageToWaveform": "keras_layers",
+    "MelStream": "streams",
+    "SoundStream": "streams",
     "WaveformToImage": "keras_layers",
     "degrade": "degradations",
     "griffin_lim": "phase",
@@ -27,7 +29,6 @@ _LATER = {
     "mel_to_magnitude": "mel",
     "reference_db": "image",
     "recording_to_image": "long_recordings",
-    "recording_to_mel": "long_recordings",
     "waveform_chunks": "long_recordings",
     "waveform_to_image": "image",
 }
@@ -36,6 +37,8 @@ __all__ = [
     "AUDIO_SUFFIXES",
     "AudioInfo",
     "FrontEnd",
+    "Resampler",
+    "open_sound",
     "probe",
     "read",
     "resample",

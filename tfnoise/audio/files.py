@@ -121,28 +121,67 @@ def read(
     path = os.fspath(path)
     with _opened(path) as source:
         info, sound = _probe(path, source)
-        step = max(1, _VALUES_A_PIECE // info.channels)
-        pieces = []
-        with _sound_errors(path), sound:
-            if first_sample:
-                sound.seek(first_sample)
-            left = _UNKNOWN_SAMPLES if sample_count is None else sample_count
-            while True:
-                asked = min(step, left)
-                piece = sound.read(asked, dtype="float32", always_2d=True)
-                pieces.append(piece)
-                left -= len(piece)
-                if len(piece) < asked or not left:
-                    break
+        with sound:
+            pieces = list(_pieces(info, sound, first_sample, sample_count))
     samples = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-    if sample_count is None and info.container in _EXACT_CONTAINERS:
-        sample_count = info.samples - first_sample
-    if sample_count is not None and len(samples) < sample_count:
-        raise InputError(_cut_short(path, first_sample + sample_count, first_sample + len(samples)))
     problem = sample_problem(path, samples, minimum_samples)
     if problem:
         raise InputError(problem)
     return samples, info.sample_rate_hz
+
+
+@contextlib.contextmanager
+def open_sound(path: str | os.PathLike[str]) -> Iterator[tuple[AudioInfo, Iterator[np.ndarray]]]:
+    """Opens an audio file to be read in pieces: `with open_sound(path) as (info, pieces)` gives both.
+
+    Args:
+      path: a file on this machine, or a URL, which is fetched whole.
+
+    Yields:
+      Its AudioInfo, and an iterator of its samples, float32 `[samples, channels]` each.
+
+    Raises:
+      InputError: as `read`; damage is found when the reading comes to it, or at the end.
+    """
+    path = os.fspath(path)
+    with _opened(path) as source:
+        info, sound = _probe(path, source)
+        with sound:
+            yield info, _checked_pieces(info, sound)
+
+
+def _checked_pieces(info: AudioInfo, sound: Any) -> Iterator[np.ndarray]:
+    found = 0
+    for piece in _pieces(info, sound, 0, None):
+        # The last piece may be empty, and that of an empty file is.
+        problem = sample_problem(info.path, piece) if len(piece) or not found else ""
+        if problem:
+            raise InputError(problem)
+        found += len(piece)
+        yield piece
+
+
+def _pieces(info: AudioInfo, sound: Any, first_sample: int, sample_count: int | None) -> Iterator[np.ndarray]:
+    """The samples of an open file, or of a part of it, at least one piece."""
+    step = max(1, _VALUES_A_PIECE // info.channels)
+    left = _UNKNOWN_SAMPLES if sample_count is None else sample_count
+    found = 0
+    with _sound_errors(info.path):
+        if first_sample:
+            sound.seek(first_sample)
+    while True:
+        asked = min(step, left)
+        with _sound_errors(info.path):
+            piece = sound.read(asked, dtype="float32", always_2d=True)
+        found += len(piece)
+        left -= len(piece)
+        yield piece
+        if len(piece) < asked or not left:
+            break
+    if sample_count is None and info.container in _EXACT_CONTAINERS:
+        sample_count = info.samples - first_sample
+    if sample_count is not None and found < sample_count:
+        raise InputError(_cut_short(info.path, first_sample + sample_count, first_sample + found))
 
 
 def sample_problem(path: str, samples: np.ndarray, minimum_samples: int = 1) -> str:

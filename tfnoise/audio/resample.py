@@ -36,6 +36,44 @@ def resample(waveform: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     return soxr.resample(np.ascontiguousarray(waveform), from_hz, to_hz, quality="HQ")
 
 
+class Resampler:
+    """`resample` of one recording that comes in pieces; the samples are the same.
+
+    Args:
+      from_hz: the recording's sample rate.
+      to_hz: the sample rate wanted.
+      channels: of the recording.
+
+    Raises:
+      ValueError: when a rate is not positive.
+    """
+
+    def __init__(self, from_hz: float, to_hz: float, channels: int = 1):
+        if not (from_hz > 0 and to_hz > 0):
+            raise ValueError(f"sample rates must be positive, not {from_hz} and {to_hz}")
+        self._stream = None
+        self._nothing = np.zeros([0, channels], np.float32)
+        if from_hz != to_hz:
+            import soxr
+
+            self._stream = soxr.ResampleStream(from_hz, to_hz, channels, dtype="float32", quality="HQ")
+
+    def push(self, waveform: np.ndarray) -> np.ndarray:
+        """Takes the next piece, floats `[samples, channels]`; gives what is ready, float32 likewise."""
+        return self._resampled(waveform, last=False)
+
+    def finish(self) -> np.ndarray:
+        """The rest."""
+        return self._resampled(self._nothing, last=True)
+
+    def _resampled(self, waveform: np.ndarray, last: bool) -> np.ndarray:
+        waveform = np.ascontiguousarray(waveform, np.float32)
+        if self._stream is None:
+            return waveform
+        found = self._stream.resample_chunk(waveform.squeeze(1) if waveform.shape[1] == 1 else waveform, last)
+        return found.reshape(-1, waveform.shape[1])
+
+
 def fitted(waveform: np.ndarray, samples: int) -> np.ndarray:
     """A waveform `[samples, ...]`, cut or filled with zeros: resampling there and back may add a sample."""
     missing = max(0, samples - len(waveform))

@@ -4,6 +4,7 @@
     data = codec.compress(waveform, sample_rate_hz)          # a whole .tfn file
     waveform, sample_rate_hz = codec.decompress(data)
 
+Long sound goes in pieces (`compress_to`, `decompress_from`), sound without an end through `compress_stream`.
 The bytes of a file are described in docs/format.md.
 """
 
@@ -12,42 +13,21 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-import tensorflow as tf
 
-from tfnoise.audio import (
-    FrontEnd,
-    image_to_recording,
-    is_silent,
-    mel_to_image,
-    recording_to_mel,
-    reference_db,
-    resample,
-)
+from tfnoise.audio import FrontEnd
 from tfnoise.audio.phase import ITERATIONS
-from tfnoise.audio.resample import fitted
-from tfnoise.codec.blocks import BLOCK_FRAMES, analyse_blocks, choose_step, synthesise_blocks
-from tfnoise.codec.container import (
-    BitstreamError,
-    Block,
-    Header,
-    pack_front_end,
-    read_blocks,
-    read_header,
-    write_block,
-    write_header,
-)
-from tfnoise.codec.frozen import CODER_MARGIN_BITS
+from tfnoise.codec.compression import check_sound, write_compressed
+from tfnoise.codec.container import Header
+from tfnoise.codec.decompression import SymbolReader, sound_pieces
+from tfnoise.codec.endless import STREAM_BLOCK_FRAMES, compressed_stream
 from tfnoise.codec.loading import LoadedModel, load
 from tfnoise.codec.payload import PayloadCoder
 from tfnoise.errors import InputError
-from tfnoise.layers.transforms import TOTAL_STRIDE
-
-ON_DAMAGE = ("raise", "conceal")
 
 
 class Codec:
@@ -60,6 +40,7 @@ class Codec:
     def __init__(self, model: LoadedModel):
         self._model = model
         self._payloads = PayloadCoder(model.module, model.settings["architecture"])
+        self._synthesise = model.module.synthesise
 
     @classmethod
     def load(cls, path: str | Path) -> Codec:
@@ -100,48 +81,80 @@ class Codec:
           ValueError: the waveform is empty, not finite, or has an impossible form or rate.
           InputError: not even the coarsest step is under the rate asked for, or the model has a fixed one.
         """
-        waveform = _checked_waveform(waveform, sample_rate_hz)
-        rate = self._checked_rate(bpp)
-        front_end = self.front_end
-        mels = []
-        for channel in waveform.T:
-            sound = resample(channel, sample_rate_hz, front_end.sample_rate_hz)
-            sound = np.pad(sound, (0, max(0, front_end.samples(1) - len(sound))))
-            mels.append(recording_to_mel(sound, front_end))
-        reference = max(float(reference_db(mel, front_end)) for mel in mels)
-        latents = []
-        for mel in mels:
-            image = mel_to_image(mel, reference, front_end).numpy()
-            latents.append(list(analyse_blocks(self._model.module, image, BLOCK_FRAMES)))
-        bits, strings = self._bits(latents), sum(map(len, latents))
-        pixels = mels[0].size * len(mels)
-        step, fits = choose_step(bits, rate * pixels, strings)
-        if is_silent(reference):
-            # It comes back as silence whatever the symbols say.
-            step, fits = len(bits) - 1, True
-        if not fits and bpp is not None:
-            least = (bits[-1] + CODER_MARGIN_BITS * strings) / pixels
-            raise InputError(f"{bpp:g} bpp: the coarsest step gives {least:.4f}; ask for that or more")
-        header = Header(
-            fingerprint=self.fingerprint,
-            front_end=pack_front_end(front_end),
-            reference_db=reference,
-            sample_rate_hz=sample_rate_hz,
-            samples=len(waveform),
-            frames=mels[0].shape[1],
-            frames_per_block=BLOCK_FRAMES,
-            channels=len(mels),
-            frame_multiple=TOTAL_STRIDE,
-            step_index=step,
-            downmixed=downmixed,
+        waveform = np.asarray(waveform)
+        if waveform.ndim not in (1, 2) or waveform.size == 0:
+            raise ValueError(
+                f"a waveform must be floats [samples] or [samples, channels], one sample or more, not "
+                f"{waveform.dtype.name} {list(waveform.shape)}"
+            )
+        sink = io.BytesIO()
+        channels = waveform.shape[1] if waveform.ndim == 2 else 1
+        self.compress_to(sink, [waveform], sample_rate_hz, channels, bpp, downmixed)
+        return sink.getvalue()
+
+    def compress_to(
+        self,
+        sink: BinaryIO,
+        pieces: Iterable[np.ndarray],
+        sample_rate_hz: int,
+        channels: int = 1,
+        bpp: float | None = None,
+        downmixed: bool = False,
+        on_progress: Callable[[float], Any] = lambda seconds: None,
+    ) -> None:
+        """`compress` for sound that comes in pieces: the same bytes, in memory that does not grow with it.
+
+        What lies between the passes goes to temporary files, some 170 MB for an hour of a channel.
+
+        Args:
+          sink: where the bytes go; nothing is written before all pieces were read.
+          pieces: floats `[samples]` or `[samples, channels]`, full scale -1..1, of any lengths.
+          sample_rate_hz, bpp, downmixed: as of `compress`.
+          channels: of every piece.
+          on_progress: called now and then with how many seconds of sound are done, which sum up to all.
+
+        Raises:
+          ValueError, InputError: as `compress`.
+        """
+        check_sound(sample_rate_hz, channels)
+        self._check_rate(bpp)
+        write_compressed(
+            sink, pieces, sample_rate_hz, channels, self._model, self._payloads, bpp, downmixed, on_progress
         )
-        parts = [write_header(header)]
-        for number in range(header.blocks):
-            latent = latents[header.channel(number)][number // header.channels]
-            symbols = self._model.module.symbols(latent[None], tf.constant([step])).numpy()[0]
-            kind, payload = self._payloads.encode(symbols, step)
-            parts.append(write_block(Block(number, header.frames_in(number), kind, payload), header))
-        return b"".join(parts)
+
+    def compress_stream(
+        self,
+        pieces: Iterable[np.ndarray],
+        sample_rate_hz: int,
+        channels: int = 1,
+        bpp: float | None = None,
+        reference_db: float | None = None,
+        block_frames: int = STREAM_BLOCK_FRAMES,
+    ) -> Iterator[bytes]:
+        """Compresses sound without an end, block by block as it comes.
+
+        Every block has its own step and is at or under the rate by itself; one of a few frames, as the last
+        may be, can exceed it. What is louder than the reference is cut down to it.
+
+        Args:
+          pieces: floats `[samples]` or `[samples, channels]`, full scale -1..1, of any lengths.
+          sample_rate_hz: of the sound.
+          channels: of every piece.
+          bpp: the most bits per pixel of a block; None: the rate that the model was trained for.
+          reference_db: what 1 in the image stands for; None: a sine of full scale.
+          block_frames: frames of a block, a multiple of 16: what is sent at once.
+
+        Yields:
+          The bytes of an open .tfn stream: its header, its blocks when they are complete, its end.
+
+        Raises:
+          ValueError, InputError: as `compress`.
+        """
+        check_sound(sample_rate_hz, channels)
+        self._check_rate(bpp)
+        return compressed_stream(
+            pieces, sample_rate_hz, channels, self._model, self._payloads, bpp, reference_db, block_frames
+        )
 
     def decompress(
         self, data: bytes, on_damage: str = "raise", iterations: int = ITERATIONS
@@ -150,8 +163,7 @@ class Codec:
 
         Args:
           data: the file's bytes.
-          on_damage: "raise", or "conceal": what is damaged becomes what the model makes of zeros, and a
-            warning lists it.
+          on_damage: "raise", or "conceal": what is damaged becomes silence, and a warning lists it.
           iterations: of the phase reconstruction; they change the sound, never the symbols.
 
         Returns:
@@ -159,116 +171,94 @@ class Codec:
           original's rate, and exactly its length.
 
         Raises:
-          BitstreamError: the bytes are no .tfn file, another model's, or damaged.
+          BitstreamError: the bytes are no .tfn file, another model's, damaged or forged.
           ValueError: on_damage is unknown.
         """
-        waveform, sample_rate_hz, problems = self.decompress_with_damage(data, on_damage, iterations)
-        if problems:
-            warnings.warn("damaged: " + "; ".join(problems), stacklevel=2)
-        return waveform, sample_rate_hz
+        sound = self.decompress_from(io.BytesIO(data), on_damage, iterations)
+        header = sound.header
+        if header.samples is None:
+            waveform = np.concatenate([np.zeros([0, header.channels], np.float32), *sound])
+        else:
+            waveform, place = np.empty([header.samples, header.channels], np.float32), 0
+            for piece in sound:
+                waveform[place : place + len(piece)] = piece
+                place += len(piece)
+        if sound.problems:
+            warnings.warn("damaged: " + "; ".join(sound.problems), stacklevel=2)
+        return waveform[:, 0] if header.channels == 1 else waveform, header.sample_rate_hz
 
-    def decompress_with_damage(
-        self, data: bytes, on_damage: str = "raise", iterations: int = ITERATIONS
-    ) -> tuple[np.ndarray, int, list[str]]:
-        """As `decompress`, with the list of what is damaged rather than a warning."""
-        if on_damage not in ON_DAMAGE:
-            raise ValueError(f"on_damage must be one of {', '.join(ON_DAMAGE)}, not {on_damage!r}")
-        stream = io.BytesIO(data)
-        header = read_header(stream)
-        symbols, problems = self.read_symbols(stream, header)
-        if problems and on_damage == "raise":
-            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            raise BitstreamError(f'{problems[0]}{more}; on_damage="conceal" gives the rest')
-        channels = [self._sound(blocks, header, iterations) for blocks in symbols]
-        waveform = np.stack(channels, 1)
-        waveform = waveform[:, 0] if header.channels == 1 else waveform
-        return waveform, header.sample_rate_hz, problems
-
-    def read_symbols(self, stream: BinaryIO, header: Header) -> tuple[list[list[np.ndarray]], list[str]]:
-        """The symbols of a file, by channel and block, and what is wrong with it.
+    def decompress_from(
+        self, stream: BinaryIO, on_damage: str = "raise", iterations: int = ITERATIONS
+    ) -> DecodedSound:
+        """`decompress` for files of any length and for open streams: sound in pieces, as it can be read.
 
         Args:
-          stream: stands after the header.
-          header: of the file.
+          stream: of bytes, at the beginning of the header; it need not seek.
+          on_damage, iterations: as of `decompress`.
 
         Returns:
-          int32 `[rows, columns, latents]` for each channel and block, zeros where one is damaged; and a line
-          for each damage.
+          An iterable of the sound; see `DecodedSound`.
 
         Raises:
-          BitstreamError: the file is another model's, or an open stream.
+          BitstreamError: as `decompress`; of a stream that cannot seek when the reading comes to it.
+          ValueError: on_damage is unknown.
         """
-        self._check_model(header)
-        rows = -(-self.front_end.mels // TOTAL_STRIDE)
-        latents = self._payloads.latents
-        found: dict[int, np.ndarray] = {}
-        problems = []
-        for item in read_blocks(stream, header):
-            if not isinstance(item, Block):
-                problems.append(item.problem)
-                continue
-            shape = (rows, header.padded(item.frames) // TOTAL_STRIDE, latents)
-            try:
-                step = header.step_index or 0
-                found[item.number] = self._payloads.decode(item.kind, item.payload, shape, step)
-            except ValueError as error:
-                problems.append(f"block {item.number} cannot be decoded ({error})")
-        symbols: list[list[np.ndarray]] = [[] for _ in range(header.channels)]
-        for number in range(header.blocks):
-            columns = header.padded(header.frames_in(number)) // TOTAL_STRIDE
-            # One zero for all: a forged header may claim more blocks than there is memory for.
-            absent = np.broadcast_to(np.int32(0), [rows, columns, latents])
-            symbols[header.channel(number)].append(found.get(number, absent))
-        return symbols, problems
+        reader = self.symbols_of(stream, on_damage)
+        pieces = sound_pieces(
+            reader, self._model.module.dequantize, self._synthesise, self.front_end, iterations
+        )
+        return DecodedSound(reader, pieces)
 
-    def _check_model(self, header: Header) -> None:
-        if header.fingerprint != self.fingerprint:
-            raise BitstreamError(
-                f"it was coded with the model {header.fingerprint}, and this one is {self.fingerprint}; "
-                "name the model that it was coded with"
-            )
-        if header.front_end != pack_front_end(self.front_end):
-            raise BitstreamError("its front end is not the model's; the header is forged or damaged")
-        if header.open or header.step_index is None:
-            raise BitstreamError("it is an endless stream, which this tfnoise does not read")
+    def symbols_of(self, stream: BinaryIO, on_damage: str = "raise") -> SymbolReader:
+        """The symbols of a file, block by block, without its sound; arguments as of `decompress_from`."""
+        return SymbolReader(stream, self._payloads, self.fingerprint, self.front_end, on_damage)
 
-    def _checked_rate(self, bpp: float | None) -> float:
-        own = self._model.bpp
+    def estimated_bits(self, stream: BinaryIO) -> float:
+        """The information of a file's intact symbols by the integers that they are coded with, in bits.
+
+        Args:
+          stream: as of `decompress_from`.
+
+        Raises:
+          BitstreamError: it is no .tfn file or another model's.
+        """
+        blocks = self.symbols_of(stream, "conceal")
+        return math.fsum(
+            self._payloads.estimated_bits(block.kind, block.symbols, block.step_index)
+            for block in blocks
+            if block.kind is not None
+        )
+
+    def _check_rate(self, bpp: float | None) -> None:
         if bpp is None:
-            return own
+            return
         if not (math.isfinite(bpp) and bpp > 0):
             raise ValueError(f"bpp must be above 0, not {bpp}")
         if self._model.settings["architecture"]["bottleneck"] == "levels":
-            path = self._model.path
+            path, own = self._model.path, self._model.bpp
             raise InputError(f"{path}: codes with fixed levels, always at {own:g} bpp; leave bpp out")
-        return float(bpp)
-
-    def _bits(self, latents: list[list[np.ndarray]]) -> np.ndarray:
-        """The information of all symbols by step, float64."""
-        blocks = [block for channel in latents for block in channel]
-        by_step = [self._model.module.bits_by_step(block[None]).numpy()[0] for block in blocks]
-        return np.sum(by_step, 0, dtype=np.float64)
-
-    def _sound(self, blocks: list[np.ndarray], header: Header, iterations: int) -> np.ndarray:
-        """The waveform of one channel, as long and at the rate that the header says."""
-        front_end = self.front_end
-        parts: Iterator[np.ndarray] = synthesise_blocks(self._model.module, blocks, header.step_index or 0)
-        image = np.concatenate(list(parts), 1)[: front_end.mels, : header.frames]
-        length = math.ceil(header.samples * front_end.sample_rate_hz / header.sample_rate_hz)
-        sound = image_to_recording(image, header.reference_db, front_end, iterations, max(length, 1))
-        return fitted(resample(sound, front_end.sample_rate_hz, header.sample_rate_hz), header.samples)
 
 
-def _checked_waveform(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """The waveform as float32 `[samples, channels]`."""
-    waveform = np.asarray(waveform)
-    if waveform.ndim not in (1, 2) or waveform.size == 0 or not np.issubdtype(waveform.dtype, np.floating):
-        raise ValueError(
-            f"a waveform must be floats [samples] or [samples, channels], one sample or more, not "
-            f"{waveform.dtype.name} {list(waveform.shape)}"
-        )
-    if not np.all(np.isfinite(waveform)):
-        raise ValueError("the waveform holds values that are not finite numbers (NaN or infinity)")
-    if not 1000 <= sample_rate_hz <= 1_000_000 or int(sample_rate_hz) != sample_rate_hz:
-        raise ValueError(f"sample_rate_hz must be a whole number from 1000 to 1000000, not {sample_rate_hz}")
-    return waveform.astype(np.float32).reshape(len(waveform), -1)
+class DecodedSound:
+    """The sound of a `.tfn` stream, to be iterated over once: float32 `[samples, channels]` pieces.
+
+    Args:
+      reader: of the stream.
+      pieces: of the sound.
+    """
+
+    def __init__(self, reader: SymbolReader, pieces: Iterator[np.ndarray]):
+        self._reader, self._pieces = reader, pieces
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return self._pieces
+
+    @property
+    def header(self) -> Header:
+        """The stream's header: sample_rate_hz, channels, samples and more."""
+        return self._reader.header
+
+    @property
+    def problems(self) -> list[str]:
+        """A line for each damage, as far as the sound was read."""
+        return self._reader.problems

@@ -91,6 +91,19 @@ class PayloadCoder:
             symbols = np.clip(symbols, -limit, limit)
         return symbols
 
+    def estimated_bits(self, kind: Kind, symbols: np.ndarray, step_index: int) -> float:
+        """The information of symbols by the integers that they are coded with, in bits.
+
+        Args:
+          kind: how they are coded.
+          symbols: int32 `[rows, columns, latents]`.
+          step_index: which step of the grid they have.
+        """
+        if kind == Kind.PACKED:
+            return float(symbols.size * self._bits)
+        limit = int(self._tables.limits[step_index])
+        return range_coding.estimated_bits(symbols + limit, self._tables.table(step_index))
+
     def _packed(self, symbols: np.ndarray) -> bytes:
         flat = np.ascontiguousarray(symbols, np.int32).reshape(1, -1)
         return bytes(pack(tf.constant(flat), self._bits).numpy()[0])

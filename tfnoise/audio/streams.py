@@ -1,0 +1,210 @@
+"""Waveform to mel-spectrogram and image to waveform, piece by piece, in memory that does not grow.
+
+    stream = MelStream(FrontEnd())
+    for waveform in pieces:
+        for mel in stream.push(waveform): ...          # [mels, frames]
+    for mel in stream.finish(): ...
+
+How the input is cut into pieces never changes what comes out. What is compiled is kept, so that it serves all
+recordings of one front end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfnoise.audio.front_end import FrontEnd
+from tfnoise.audio.image import check_image, image_to_mel, is_silent
+from tfnoise.audio.mel import mel_spectrogram, mel_to_magnitude
+from tfnoise.audio.phase import ITERATIONS, griffin_lim
+from tfnoise.audio.resample import fitted
+
+CHUNK_FRAMES = 1024
+"""Frames that get their phase at once."""
+
+_ANALYSED_FRAMES = 4096
+
+
+class MelStream:
+    """`mel_spectrogram` of one recording that comes in pieces.
+
+    Args:
+      front_end: the settings.
+      frames_at_once: how many frames are given at a time; they may differ in the last place with it.
+    """
+
+    def __init__(self, front_end: FrontEnd, frames_at_once: int | None = None):
+        self._front_end = front_end
+        self._at_once = _ANALYSED_FRAMES if frames_at_once is None else frames_at_once
+        self._uncentred = dataclasses.replace(front_end, centre=False)
+        self._margin = front_end.n_fft // 2 if front_end.centre else 0
+        self._held = np.zeros(0, np.float32)
+        self._samples = 0
+        self._frames = 0
+
+    def push(self, waveform: np.ndarray) -> Iterator[np.ndarray]:
+        """Takes the next piece, floats `[samples]`; yields what frames are ready, `[mels, frames]`."""
+        self._held = np.concatenate([self._held, np.asarray(waveform, np.float32)])
+        self._samples += len(waveform)
+        while self._samples >= self._end(self._at_once):
+            yield self._analysed(self._at_once)
+
+    def finish(self) -> Iterator[np.ndarray]:
+        """Yields the last frames.
+
+        Raises:
+          ValueError: as `mel_spectrogram` does where the whole recording is too short.
+        """
+        if not self._frames and self._front_end.frames(self._samples) <= self._at_once:
+            yield mel_spectrogram(self._held, self._front_end).numpy()
+            return
+        left = self._front_end.frames(self._samples) - self._frames
+        while left > 0:
+            yield self._analysed(min(left, self._at_once))
+            left -= self._at_once
+
+    def _begin(self) -> int:
+        """The first sample of the next frame."""
+        return self._frames * self._front_end.hop - self._margin
+
+    def _end(self, frames: int) -> int:
+        """The sample after the next `frames` frames."""
+        return self._begin() + self._front_end.n_fft + (frames - 1) * self._front_end.hop
+
+    def _analysed(self, frames: int) -> np.ndarray:
+        first = self._samples - len(self._held)
+        begin, end = self._begin(), self._end(frames)
+        part = self._held[max(begin - first, 0) : end - first]
+        part = np.pad(part, [max(-begin, 0), max(end - self._samples, 0)])
+        self._frames += frames
+        self._held = self._held[max(self._begin() - first, 0) :]
+        return _analysis(self._uncentred)(tf.constant(part)).numpy()
+
+
+class SoundStream:
+    """The waveform of one image that comes in pieces.
+
+    Each chunk goes on from the end of the one before, which its iterations hold, and where they overlap one
+    is faded into the other.
+
+    Args:
+      front_end: the settings that made the image.
+      reference_db: dB, what the image's 1 stands for.
+      iterations: of the phase reconstruction.
+      chunk_frames: frames handled at once, some of them twice.
+      on_chunk: called after each chunk with its number of new frames.
+    """
+
+    def __init__(
+        self,
+        front_end: FrontEnd,
+        reference_db: float,
+        iterations: int = ITERATIONS,
+        chunk_frames: int = CHUNK_FRAMES,
+        on_chunk: Callable[[int], Any] = lambda frames: None,
+    ):
+        self._front_end, self._iterations, self._on_chunk = front_end, iterations, on_chunk
+        self._silent = bool(is_silent(reference_db))
+        self._gain = np.float32(10 ** (float(reference_db) / 20))
+        # A frame's length that the later chunk lacks frames for, and as much to fade over.
+        self._overlap = 2 * -(-front_end.n_fft // front_end.hop)
+        self._chunk_frames = max(chunk_frames, 2 * self._overlap)
+        self._skip = front_end.n_fft // 2 if front_end.centre else 0
+        self._held: list[np.ndarray] = []
+        self._held_frames = 0
+        self._known: np.ndarray | None = None
+        self._frames = 0
+        self._samples = 0
+
+    def push(self, image: np.ndarray) -> Iterator[np.ndarray]:
+        """Takes the next piece `[mels, frames, 1]`, one chunk or more of which yields float32 `[samples]`.
+
+        Raises:
+          ValueError: when the image is not of the front end.
+        """
+        check_image(image, self._front_end)
+        self._held.append(image)
+        self._held_frames += image.shape[1]
+        self._frames += image.shape[1]
+        while self._held_frames > self._chunk_frames:
+            whole = self._joined()
+            yield self._chunk(whole[:, : self._chunk_frames], last=False)
+            self._keep(whole[:, self._chunk_frames - self._overlap :])
+
+    def finish(self, samples: int | None = None) -> Iterator[np.ndarray]:
+        """Yields the rest of the waveform.
+
+        Args:
+          samples: of the whole waveform; None: the fewest that have so many frames.
+        """
+        samples = self._front_end.samples(self._frames) if samples is None else samples
+        if not self._samples:
+            yield self._whole(samples)
+            self._on_chunk(self._frames)
+            return
+        left = max(0, samples - self._samples)
+        yield fitted(self._chunk(self._joined(), last=True), left)
+
+    def _joined(self) -> np.ndarray:
+        return self._held[0] if len(self._held) == 1 else np.concatenate(self._held, 1)
+
+    def _keep(self, image: np.ndarray) -> None:
+        self._held, self._held_frames = [image], image.shape[1]
+
+    def _whole(self, samples: int) -> np.ndarray:
+        if self._silent:
+            return np.zeros(samples, np.float32)
+        return self._gain * _synthesis(self._front_end, self._iterations)(self._joined(), samples, None)
+
+    def _chunk(self, image: np.ndarray, last: bool) -> np.ndarray:
+        n_fft, hop, frames, known = self._front_end.n_fft, self._front_end.hop, image.shape[1], self._known
+        length = n_fft + (frames - 1) * hop
+        if self._silent:
+            chunk = np.zeros(length, np.float32)
+        else:
+            # Inside of a recording there are no zeros around a chunk: its frames are not centred.
+            inner = dataclasses.replace(self._front_end, centre=False)
+            chunk = _synthesis(inner, self._iterations)(image, length, known)
+        if known is not None:
+            fade = len(known) - n_fft
+            rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(fade) + 0.5) / fade)).astype(np.float32)
+            chunk[:n_fft] = known[:n_fft]
+            chunk[n_fft:][:fade] = rise * chunk[n_fft:][:fade] + (1 - rise) * known[n_fft:]
+        if not last:
+            ready = (frames - self._overlap) * hop
+            chunk, self._known = chunk[:ready], chunk[ready:][: self._overlap * hop]
+        self._on_chunk(frames - (0 if known is None else self._overlap))
+        piece = chunk[self._skip :]
+        self._skip = 0
+        self._samples += len(piece)
+        return self._gain * piece
+
+
+@functools.lru_cache(maxsize=8)
+def _analysis(front_end: FrontEnd) -> Callable[[tf.Tensor], tf.Tensor]:
+    return tf.function(lambda part: mel_spectrogram(part, front_end), reduce_retracing=True)
+
+
+@functools.lru_cache(maxsize=8)
+def _synthesis(
+    front_end: FrontEnd, iterations: int
+) -> Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]:
+    """The sound of one image at a peak of 0 dB, compiled once for all lengths."""
+
+    @tf.function(reduce_retracing=True)
+    def synthesise(image: tf.Tensor, samples: tf.Tensor, known: tf.Tensor | None) -> tf.Tensor:
+        mel = image_to_mel(image, 0.0, front_end)
+        magnitude = mel_to_magnitude(mel, front_end)[tf.newaxis]
+        return griffin_lim(magnitude, front_end, iterations, samples, known=known)[0]
+
+    def run(image: np.ndarray, samples: int, known: np.ndarray | None) -> np.ndarray:
+        before = None if known is None else tf.constant(known[None])
+        return synthesise(tf.constant(image, tf.float32), tf.constant(samples), before).numpy()
+
+    return run
