@@ -132,7 +132,7 @@ def read(
 
 @contextlib.contextmanager
 def open_sound(path: str | os.PathLike[str]) -> Iterator[tuple[AudioInfo, Iterator[np.ndarray]]]:
-    """Opens an audio file to be read in pieces: `with open_sound(path) as (info, pieces)` gives both.
+    """Opens an audio file to be read in pieces, in a with statement that gives (info, pieces).
 
     Args:
       path: a file on this machine, or a URL, which is fetched whole.

@@ -27,6 +27,7 @@ from tfnoise.codec.decompression import SymbolReader, sound_pieces
 from tfnoise.codec.endless import STREAM_BLOCK_FRAMES, compressed_stream
 from tfnoise.codec.loading import LoadedModel, load
 from tfnoise.codec.payload import PayloadCoder
+from tfnoise.codec.precision import synthesis_in
 from tfnoise.errors import InputError
 
 
@@ -35,21 +36,29 @@ class Codec:
 
     Args:
       model: a loaded one.
+      precision: of the synthesis, "float32" or "bfloat16"; it changes the sound a little, never the symbols.
+
+    Raises:
+      ValueError: the precision is unknown.
     """
 
-    def __init__(self, model: LoadedModel):
+    def __init__(self, model: LoadedModel, precision: str = "float32"):
         self._model = model
         self._payloads = PayloadCoder(model.module, model.settings["architecture"])
-        self._synthesise = model.module.synthesise
+        self._synthesise = synthesis_in(precision, model)
 
     @classmethod
-    def load(cls, path: str | Path) -> Codec:
+    def load(cls, path: str | Path, precision: str = "float32") -> Codec:
         """The codec of an exported model, `EXPORT_DIR/NAME` (highest version) or `EXPORT_DIR/NAME/VERSION`.
+
+        Args:
+          path: of the model.
+          precision: of the synthesis, "float32" or "bfloat16".
 
         Raises:
           InputError: there is no such model.
         """
-        return cls(load(path))
+        return cls(load(path), precision)
 
     @property
     def front_end(self) -> FrontEnd:

@@ -1,4 +1,4 @@
-"""Sound to the bytes of a `.tfn` file, in passes of flat memory: the peak, the rate of each step, the symbols.
+"""Sound to the bytes of a `.tfn` file, in passes of flat memory: the peak, the rates, the symbols.
 
 A file has one reference and one step. Between the passes the mel-spectrogram and then the latents lie in
 temporary files, so that nothing is computed twice and nothing is held whole.

@@ -1,0 +1,77 @@
+"""The work of bin/compress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from tfnoise.audio import open_sound, probe, to_mono
+from tfnoise.cli import coding, threads
+from tfnoise.cli.info import described
+from tfnoise.cli.models import check_bpp
+from tfnoise.cli.output import say, table
+from tfnoise.cli.targets import targets
+from tfnoise.codec import Codec
+from tfnoise.data import list_clips
+from tfnoise.files import replacing
+
+FLAGS = flags.FLAGS
+_STEREO = 2
+
+
+def compress_from_flags(arguments: Sequence[str]) -> int:
+    """Compresses as the arguments and flags of bin/compress say; returns the exit status."""
+    check_bpp(FLAGS.bpp)
+    threads.use()
+    chosen = targets(
+        arguments,
+        FLAGS.output,
+        lambda argument: [clip.path for clip in list_clips(argument, "all")],
+        lambda source: Path(source).stem + coding.SUFFIX,
+        (coding.SUFFIX,),
+        None if FLAGS.force else "--force",
+    )
+    codec = coding.codec_to_compress(FLAGS.model, FLAGS.bpp)
+    rows, problems = coding.each(
+        chosen, "compressing", _seconds, lambda source, target, tell: _compress(codec, source, target, tell)
+    )
+    if rows:
+        cells = [
+            [row["path"], f"{row['duration_s']:.1f}", f"{row['bpp_payload']:.3f}", f"{row['kbps']:.2f}"]
+            for row in rows
+        ]
+        say(table(cells, ["wrote", "s", "bpp", "kbps"], "lrrr"))
+    if any(row["downmixed"] and row["channels"] == 1 for row in rows):
+        say("Several channels were averaged to one; --stereo keeps two.")
+    if any(row["downmixed"] and row["channels"] > 1 for row in rows):
+        say("Of more than two channels the first two were kept.")
+    asked = FLAGS.bpp
+    for row in rows:
+        if asked and row["bpp_payload"] > asked:
+            say(f"{row['path']}: too short for {asked:g} bpp; it has {row['bpp_payload']:.3f}")
+        elif asked and row["finest_step"]:
+            say(f"{row['path']}: the finest step gives {row['bpp_payload']:.3f} bpp, less than asked for")
+    return coding.finish(rows, problems)
+
+
+def _seconds(source: str) -> float:
+    info = probe(source)
+    return info.samples / info.sample_rate_hz
+
+
+def _compress(codec: Codec, source: str, target: Path, tell: Callable[[float], None]) -> dict[str, Any]:
+    begin_s = time.monotonic()
+    with open_sound(source) as (info, pieces):
+        channels = _STEREO if FLAGS.stereo and info.channels > 1 else 1
+        kept = (piece[:, :_STEREO] if channels > 1 else to_mono(piece) for piece in pieces)
+        downmixed = info.channels > channels
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as temporary, open(temporary, "wb") as sink:
+            codec.compress_to(sink, kept, info.sample_rate_hz, channels, FLAGS.bpp, downmixed, tell)
+    row = described(target, codec)
+    seconds = time.monotonic() - begin_s
+    return {"source": source, "downmixed": downmixed, "seconds": seconds, **row}
