@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfnoise.audio import resample, to_mono
+from tfnoise.audio import Resampler, resample, to_mono
 
 
 def tone(hz: float, rate: int, seconds: float = 0.5) -> np.ndarray:
@@ -42,6 +42,16 @@ def test_same_rate_and_nothing_pass_through():
     assert len(resample(np.ones(2, np.float32), 48000, 16000)) <= 1
 
 
+@pytest.mark.parametrize("to_hz", [16000, 44100, 48000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_pieces_give_the_same_samples(to_hz, channels):
+    waveform = np.random.default_rng(0).normal(size=[50001, channels]).astype(np.float32)
+    resampler = Resampler(44100, to_hz, channels)
+    pieces = [resampler.push(waveform[first : first + 777]) for first in range(0, len(waveform), 777)]
+    whole = np.concatenate([*pieces, resampler.finish()])
+    np.testing.assert_array_equal(whole, resample(waveform, 44100, to_hz))
+
+
 def test_mono_is_the_mean():
     stereo = np.array([[1.0, 0.0], [0.5, -0.5]], np.float32)
     np.testing.assert_array_equal(to_mono(stereo), np.array([0.5, 0.0], np.float32))
@@ -50,8 +60,9 @@ def test_mono_is_the_mean():
 
 
 def test_refuses():
-    with pytest.raises(ValueError, match="positive"):
-        resample(np.zeros(4), 0, 16000)
+    for function in (lambda: resample(np.zeros(4), 0, 16000), lambda: Resampler(16000, -1)):
+        with pytest.raises(ValueError, match="positive"):
+            function()
     for function in (to_mono, lambda waveform: resample(waveform, 1, 2)):
         with pytest.raises(ValueError, match="of shape"):
             function(np.zeros([2, 2, 2]))

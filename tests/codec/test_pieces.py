@@ -1,0 +1,204 @@
+"""Long sound in pieces, and sound without an end."""
+
+from __future__ import annotations
+
+import io
+import os
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from tfnoise.codec import BitstreamError, Codec, compression, reseal
+from tfnoise.codec.container import Block, End, read_blocks, read_header
+from tfnoise.codec.decompression import check_claim
+from tfnoise.codec.spool import Spool
+from tfnoise.data import synthetic_clips
+
+
+@pytest.fixture(scope="module")
+def entropy(models) -> Codec:
+    return Codec.load(models / "saved_models" / "entropy")
+
+
+@pytest.fixture(scope="module")
+def sound() -> np.ndarray:
+    """Two channels, 14 s at 8 kHz."""
+    clips = synthetic_clips(8000, duration_s=1.0, seed=5)
+    mono = np.concatenate([np.asarray(clip[2], np.float32) for clip in clips])
+    return np.stack([mono, 0.3 * mono[::-1]], 1)
+
+
+def cut(waveform: np.ndarray, *sizes: int) -> list[np.ndarray]:
+    places = np.cumsum(sizes)
+    return np.split(waveform, places[places < len(waveform)])
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 11025, 44100])
+def test_pieces_and_the_whole_are_the_same_bytes(entropy, sound, rate_hz, monkeypatch):
+    monkeypatch.setattr(compression, "BLOCK_FRAMES", 128)
+    whole = entropy.compress(sound, rate_hz, 0.2)
+    for pieces in (cut(sound, 1, 0, 2, 5000, 77777), cut(sound, *[999] * 200)):
+        sink = io.BytesIO()
+        seconds = []
+        entropy.compress_to(sink, pieces, rate_hz, 2, 0.2, on_progress=seconds.append)
+        assert sink.getvalue() == whole
+        assert sum(seconds) == pytest.approx(len(sound) / rate_hz, rel=0.02)
+    expected, _ = entropy.decompress(whole, iterations=1)
+    pieces = list(entropy.decompress_from(io.BytesIO(whole), iterations=1))
+    np.testing.assert_array_equal(np.concatenate(pieces), expected)
+
+
+class Live:
+    """A stream that gives a few bytes at a time and does not seek."""
+
+    def __init__(self, data: bytes):
+        self._data = io.BytesIO(data)
+
+    def seekable(self) -> bool:
+        return False
+
+    def read(self, count: int) -> bytes:
+        return self._data.read(min(count, 7))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("samples", [1, 300, 40000])
+def test_a_stream_without_an_end(entropy, sound, channels, samples):
+    waveform = sound[:samples, :channels]
+    parts = list(
+        entropy.compress_stream(cut(waveform, 100, 7000, 9000), 11025, channels, 0.25, block_frames=64)
+    )
+    data = b"".join(parts)
+    header = read_header(data)
+    assert header.open and header.fixed_reference and header.step_index is None
+    items = list(read_blocks(data, header))
+    blocks = [item for item in items if isinstance(item, Block)]
+    assert isinstance(items[-1], End) and items[-1].samples == samples and len(items) == len(blocks) + 1
+    for block in blocks:
+        bits = 8 * len(block.payload)
+        assert bits <= 0.25 * 48 * block.frames or block.frames < 16 and block.step_index == 75
+    found, rate_hz = entropy.decompress(data, iterations=1)
+    assert rate_hz == 11025 and found.shape == (waveform.shape if channels > 1 else (samples,))
+    live = np.concatenate(list(entropy.decompress_from(Live(data), iterations=1)))
+    np.testing.assert_array_equal(live, found.reshape(samples, channels))
+
+
+def test_a_stream_comes_as_it_goes(entropy, sound):
+    """Each block is there once its frames and their context are, and is heard before the end."""
+    taken = []
+
+    def pieces():
+        for piece in cut(sound[:, 0], *[4000] * 40):
+            taken.append(len(piece))
+            yield piece
+
+    stream = entropy.compress_stream(pieces(), 8000, block_frames=64)
+    header = next(stream)
+    assert not taken and len(header) == 69
+    next(stream)
+    assert sum(taken) <= 128 * (64 + 64 + 48) + 4000
+    data = header + b"".join(entropy.compress_stream(pieces(), 8000, block_frames=64))[69:]
+    cut_short = data[: len(data) // 2]
+    heard = entropy.decompress_from(Live(cut_short), "conceal", iterations=1)
+    assert sum(map(len, heard)) > 0.3 * len(sound) and "cut short" in heard.problems[-1]
+    with pytest.raises(BitstreamError, match="cut short"):
+        list(entropy.decompress_from(Live(cut_short), iterations=1))
+    with pytest.raises(BitstreamError, match="cut short"):
+        entropy.decompress_from(io.BytesIO(cut_short))
+
+
+def test_a_channel_that_is_cut_off(entropy, sound):
+    parts = list(entropy.compress_stream([sound], 8000, 2, block_frames=64))
+    assert len(parts) % 2 == 0
+    with pytest.warns(UserWarning, match="no valid end record"):
+        found, _ = entropy.decompress(b"".join(parts[:-2]), "conceal", iterations=1)
+    assert found.shape[1] == 2 and 0.9 * len(sound) < len(found) < 1.05 * len(sound)
+
+
+def test_a_lost_block_is_silence(entropy, sound, monkeypatch):
+    monkeypatch.setattr(compression, "BLOCK_FRAMES", 128)
+    data = bytearray(entropy.compress(sound[:, 0], 8000))
+    header = read_header(bytes(data))
+    first = next(read_blocks(bytes(data), header))
+    data[69 + 13 + len(first.payload) + 20] ^= 1
+    with pytest.warns(UserWarning, match="block 1 is damaged"):
+        found, _ = entropy.decompress(bytes(data), "conceal", iterations=2)
+    gap = found[128 * 128 + 2000 : 2 * 128 * 128 - 2000]
+    assert len(found) == len(sound)
+    assert np.sqrt(np.mean(np.square(gap))) < 0.01 * np.sqrt(np.mean(np.square(found)))
+
+
+def test_memory_does_not_grow_with_the_sound(entropy):
+    def pieces(count: int):
+        noise = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+        return (noise for _ in range(count))
+
+    def peak(count: int) -> int:
+        sink = io.BytesIO()
+        tracemalloc.start()
+        entropy.compress_to(sink, pieces(count), 8000)
+        sink.seek(0)
+        for _ in entropy.decompress_from(sink, iterations=0):
+            pass
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(2)
+    assert peak(400) < 1.5 * peak(100) + 1e6
+
+
+def test_claims_that_cannot_be(entropy, sound):
+    data = entropy.compress(sound[:, 0], 8000)
+    header = read_header(data)
+    check_claim(header, 1 << 24, 100)
+    with pytest.raises(BitstreamError, match="it claims 16777217 samples in 100 bytes"):
+        check_claim(header, (1 << 24) + 1, 100)
+    check_claim(header, (1 << 24) + 1, 2000)
+
+
+def test_a_forged_length_costs_nothing(entropy, sound):
+    """Nearly all blocks missing: refused when they are read, rather than filled with hours of silence."""
+    data = bytearray(entropy.compress(sound[:8000, 0], 8000))
+    frames = 1024 * 300
+    data[51:57] = (frames * 128).to_bytes(6, "little")
+    data[57:61] = frames.to_bytes(4, "little")
+    hostile = reseal(bytes(data) + bytes(300 * 13))
+    for on_damage in ("raise", "conceal"):
+        with pytest.raises(BitstreamError):
+            entropy.decompress(hostile, on_damage)
+
+
+def test_pieces_that_cannot_be(entropy):
+    for pieces, words in (
+        ([], "one sample or more"),
+        ([np.zeros([0, 2], np.float32)], "one sample or more"),
+        ([np.zeros([5, 3], np.float32)], r"channels must be floats \[samples, 2\]"),
+        ([np.zeros([5, 2], np.int16)], "not int16"),
+        ([np.zeros([5, 2], np.float32), np.full([5, 2], np.inf, np.float32)], "not finite"),
+    ):
+        sink = io.BytesIO()
+        with pytest.raises(ValueError, match=words):
+            entropy.compress_to(sink, pieces, 8000, 2)
+        assert sink.getvalue() == b""
+    with pytest.raises(ValueError, match="1 to 255 channels"):
+        entropy.compress_to(io.BytesIO(), [], 8000, 256)
+    with pytest.raises(ValueError, match="multiple of 16"):
+        list(entropy.compress_stream([], 8000, block_frames=20))
+
+
+def test_spool_gives_back_what_it_got(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    rows = np.random.default_rng(0).normal(size=[100, 3, 2]).astype(np.float32)
+    with Spool((3, 2)) as spool:
+        for part in np.split(rows, [1, 1, 40]):
+            spool.append(part)
+        assert len(spool) == 100
+        for first, last in ((0, 100), (5, 5), (90, 200), (200, 300), (39, 41)):
+            np.testing.assert_array_equal(spool.read(first, last), rows[first:last])
+        spool.append(rows[:2])
+        np.testing.assert_array_equal(spool.read(99, 102), np.concatenate([rows[99:], rows[:2]]))
+        with pytest.raises(ValueError, match=r"rows must be \[3, 2\]"):
+            spool.append(rows[:, :2])
+    assert os.listdir(tmp_path) == []
