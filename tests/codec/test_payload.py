@@ -35,6 +35,9 @@ def test_the_entropy_bottleneck_is_range_coded(entropy, step_index):
     extreme = random.choice([-limit, limit], [3, 20, latents]).astype(np.int32)
     for symbols in (natural, extreme, np.zeros_like(natural)):
         kind, data = payload.encode(symbols, step_index)
+        assert kind == Kind.PACKED or (
+            abs(payload.estimated_bits(kind, symbols, step_index) - 8 * len(data)) <= 15
+        )
         found = payload.decode(kind, data, symbols.shape, step_index)
         assert found.dtype == np.int32
         np.testing.assert_array_equal(found, symbols)
@@ -51,6 +54,13 @@ def test_levels_cost_their_bound(levels, bits):
     symbols = np.random.default_rng(0).integers(0, levels, [8, 17, latents]).astype(np.int32)
     kind, data = payload.encode(symbols, 0)
     assert kind == Kind.PACKED and len(data) == symbols.size * bits / 8
+    np.testing.assert_array_equal(payload.decode(kind, data, symbols.shape, 0), symbols)
+    assert payload.estimated_bits(kind, symbols, 0) == 8 * len(data)
+    # Where the symbols can be told from those before, the range coder takes fewer.
+    symbols[:, 2:] = symbols[:, :1]
+    kind, data = payload.encode(symbols, 0)
+    assert kind == Kind.RANGE_CODED and len(data) < 0.9 * symbols.size * bits / 8
+    assert abs(payload.estimated_bits(kind, symbols, 0) - 8 * len(data)) <= 15
     np.testing.assert_array_equal(payload.decode(kind, data, symbols.shape, 0), symbols)
 
 
@@ -69,4 +79,6 @@ def test_refuses_what_cannot_be(entropy):
     assert hostile.max() == int(frozen.tables[1][75])
     levels, _ = coder("levels")
     with pytest.raises(ValueError):
-        levels.decode(Kind.RANGE_CODED, b"\0" * 100, shape, 0)
+        levels.decode(Kind.PACKED, b"\0" * 100, shape, 0)
+    hostile = levels.decode(Kind.RANGE_CODED, b"\xff" * 3, shape, 0)
+    assert hostile.shape == shape and 0 <= hostile.min() <= hostile.max() <= 1

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.codec.frozen import CODER_MARGIN_BITS
+from tfnoise.codec.rate_choice import choose_step
 from tfnoise.layers.transforms import TOTAL_STRIDE
 
 BLOCK_FRAMES = 1024
@@ -70,21 +70,6 @@ def code_in_blocks(
         on_block()
     reconstruction = np.concatenate(parts, 1)[:, : image.shape[1]]
     return CodedImage(reconstruction[: image.shape[0]], float(bits[index]) / pixels, index)
-
-
-def choose_step(bits: np.ndarray, most_bits: float, strings: int) -> tuple[int, bool]:
-    """The finest step whose symbols surely fit.
-
-    Args:
-      bits: by step, finest first, the information of all symbols.
-      most_bits: what all strings may have.
-      strings: how many there are, each with up to 16 bits more than its information.
-
-    Returns:
-      Its index, and whether it fits: the coarsest may not.
-    """
-    fits = np.flatnonzero(bits <= most_bits - strings * CODER_MARGIN_BITS)
-    return (int(fits[0]), True) if len(fits) else (len(bits) - 1, False)
 
 
 def analyse_blocks(module: Any, image: np.ndarray, block_frames: int = BLOCK_FRAMES) -> Iterator[np.ndarray]:

@@ -61,6 +61,11 @@ class Codec:
         return cls(load(path), precision)
 
     @property
+    def model(self) -> LoadedModel:
+        """The model."""
+        return self._model
+
+    @property
     def front_end(self) -> FrontEnd:
         """The front end of the model."""
         return self._model.front_end

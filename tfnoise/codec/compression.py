@@ -14,17 +14,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.audio import FrontEnd, MelStream, Resampler, is_silent, mel_to_image, reference_db
-from tfnoise.codec.blocks import BLOCK_FRAMES, analyse_block, choose_step, with_context
+from tfnoise.codec.blocks import BLOCK_FRAMES, analyse_block, with_context
 from tfnoise.codec.container import Block, Header, pack_front_end, write_block, write_header
 from tfnoise.codec.header import MOST_CHANNELS
 from tfnoise.codec.loading import LoadedModel
 from tfnoise.codec.payload import PayloadCoder
+from tfnoise.codec.rate_choice import choose_step_by_coding
 from tfnoise.codec.spool import Spool
 from tfnoise.errors import InputError
 from tfnoise.layers.transforms import TOTAL_STRIDE
-
-# So few strings are coded once more rather than given up a step for.
-_FEW_STRINGS = 2
 
 
 def write_compressed(
@@ -76,7 +74,18 @@ def write_compressed(
                 symbols = model.module.symbols(latent[None], tf.constant([step])).numpy()[0]
                 yield Block(number, count, *payloads.encode(symbols, step))
 
-        step = _step(bits, bpp, model.bpp, pixels, blocks, encoded, bool(is_silent(reference)))
+        def payload_bits(step: int) -> int:
+            return sum(8 * len(block.payload) for block in encoded(step))
+
+        rate, fits = model.bpp if bpp is None else bpp, True
+        if is_silent(reference):
+            # It comes back as silence whatever the symbols say.
+            step = len(bits) - 1
+        else:
+            step, fits = choose_step_by_coding(bits, rate * pixels, blocks, payload_bits)
+        if not fits and bpp is not None and len(bits) > 1:
+            least = payload_bits(step) / pixels
+            raise InputError(f"{bpp:g} bpp: the coarsest step gives {least:.4f}; ask for that or more")
         header = Header(
             fingerprint=model.settings["fingerprint"],
             front_end=pack_front_end(front_end),
@@ -186,31 +195,3 @@ def _read(
             loudest = max(loudest, float(part.max(initial=0.0)))
         on_progress(count / sample_rate_hz / 3)
     return samples, loudest
-
-
-def _step(
-    bits: np.ndarray,
-    bpp: float | None,
-    own_bpp: float,
-    pixels: int,
-    strings: int,
-    encoded: Callable[[int], Iterator[Block]],
-    silent: bool,
-) -> int:
-    """The index of the finest step whose payload is at most the rate; the coarsest where none is."""
-    coarsest = len(bits) - 1
-    if silent:
-        # It comes back as silence whatever the symbols say.
-        return coarsest
-    most_bits = (own_bpp if bpp is None else bpp) * pixels
-    step, fits = choose_step(bits, most_bits, strings)
-    if strings <= _FEW_STRINGS:
-        # The margin for the coder's rounding is more than it needs; on a short clip that is a step or two.
-        likely = int(np.argmax(bits <= most_bits)) if np.any(bits <= most_bits) else coarsest
-        for candidate in range(likely, step + (not fits)):
-            if sum(8 * len(block.payload) for block in encoded(candidate)) <= most_bits:
-                return candidate
-    if not fits and bpp is not None and coarsest:
-        least = sum(8 * len(block.payload) for block in encoded(coarsest)) / pixels
-        raise InputError(f"{bpp:g} bpp: the coarsest step gives {least:.4f}; ask for that or more")
-    return step

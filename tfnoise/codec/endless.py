@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.audio import FrontEnd, mel_spectrogram, mel_to_image, reference_db
-from tfnoise.codec.blocks import CONTEXT_FRAMES, analyse_block, check_block_frames, choose_step
+from tfnoise.codec.blocks import CONTEXT_FRAMES, analyse_block, check_block_frames
 from tfnoise.codec.compression import mel_streams
 from tfnoise.codec.container import (
     Block,
@@ -24,6 +24,7 @@ from tfnoise.codec.container import (
 )
 from tfnoise.codec.loading import LoadedModel
 from tfnoise.codec.payload import PayloadCoder
+from tfnoise.codec.rate_choice import choose_step
 from tfnoise.layers.transforms import TOTAL_STRIDE
 
 STREAM_BLOCK_FRAMES = 256

@@ -1,4 +1,7 @@
-"""A block's symbols as bytes and back, in the smaller of two forms: packed or range-coded."""
+"""A block's symbols as bytes and back, in the smaller of two forms: packed or range-coded.
+
+Range coding takes the model's integer tables or, with levels, probabilities that follow the symbols.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.codec import range_coding
+from tfnoise.codec import adaptive, range_coding
 from tfnoise.codec.container import Kind
 from tfnoise.codec.packed import pack, packed_bytes, unpack
 from tfnoise.codec.tables import IntegerTables
@@ -54,9 +57,10 @@ class PayloadCoder:
           ValueError: a symbol is outside of its step's table.
         """
         if self._tables is None:
-            return Kind.PACKED, self._packed(symbols)
-        limit = int(self._tables.limits[step_index])
-        coded = range_coding.encode(symbols + limit, self._tables.table(step_index))
+            coded = adaptive.encode(symbols, self._bits)
+        else:
+            limit = int(self._tables.limits[step_index])
+            coded = range_coding.encode(symbols + limit, self._tables.table(step_index))
         if len(coded) <= packed_bytes(symbols.size, self._bits):
             return Kind.RANGE_CODED, coded
         return Kind.PACKED, self._packed(symbols)
@@ -79,7 +83,9 @@ class PayloadCoder:
         steps = 1 if self._tables is None else len(self._tables.steps)
         if not 0 <= step_index < steps:
             raise ValueError(f"step {step_index} of a model with {steps}")
-        if kind == Kind.RANGE_CODED and self._tables is not None:
+        if kind == Kind.RANGE_CODED and self._tables is None:
+            return adaptive.decode(data, shape, self._bits)
+        if kind == Kind.RANGE_CODED:
             limit = int(self._tables.limits[step_index])
             return range_coding.decode(data, shape, self._tables.table(step_index)) - limit
         count = int(np.prod(shape, dtype=np.int64))
@@ -101,6 +107,8 @@ class PayloadCoder:
         """
         if kind == Kind.PACKED:
             return float(symbols.size * self._bits)
+        if self._tables is None:
+            return adaptive.estimated_bits(symbols, self._bits)
         limit = int(self._tables.limits[step_index])
         return range_coding.estimated_bits(symbols + limit, self._tables.table(step_index))
 

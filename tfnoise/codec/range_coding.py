@@ -49,7 +49,7 @@ def encode(symbols: np.ndarray, counts: np.ndarray) -> bytes:
         raise ValueError(
             f"symbols must be from 0 to {counts.shape[1] - 1}, not {symbols.min()} to {symbols.max()}"
         )
-    coder = tfc.create_range_encoder([], _lookup(counts))
+    coder = tfc.create_range_encoder([], coder_lookup(counts))
     coder = tfc.entropy_encode_channel(coder, symbols.astype(np.int32))
     return bytes(tfc.entropy_encode_finalize(coder).numpy())
 
@@ -74,7 +74,7 @@ def decode(data: bytes, shape: Sequence[int], counts: np.ndarray) -> np.ndarray:
         raise ValueError(f"the shape of the symbols must be [..., {len(counts)}], not {list(shape)}")
     if math.prod(shape) == 0:
         return np.zeros(shape, np.int32)
-    coder = tfc.create_range_decoder(data, _lookup(counts))
+    coder = tfc.create_range_decoder(data, coder_lookup(counts))
     _, symbols = tfc.entropy_decode_channel(coder, shape, np.int32)
     return symbols.numpy()
 
@@ -98,7 +98,7 @@ def _checked_tables(counts: np.ndarray) -> np.ndarray:
     return counts
 
 
-def _lookup(counts: np.ndarray) -> np.ndarray:
+def coder_lookup(counts: np.ndarray) -> np.ndarray:
     """The coder's form of tables; that the precision is positive says that there is no overflow slot."""
     channels = len(counts)
     precision, zero = np.full([channels, 1], PRECISION_BITS), np.zeros([channels, 1])

@@ -1,0 +1,262 @@
+"""The codec: rate and distortion beside codecs of images, bits beside their estimate, speed, and memory."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import tfnoise
+from tfnoise.benchmarks.measuring import growth_bytes
+from tfnoise.codec import Codec, LoadedModel
+from tfnoise.codec.block_records import CHECK_BYTES, CRC_BYTES
+from tfnoise.codec.blocks import BlockSynthesis
+from tfnoise.codec.header import HEADER_BYTES, fields_bytes
+from tfnoise.codec.image_bytes import ImageCoder
+from tfnoise.evaluation import METRICS, ClipImage, score_clips
+from tfnoise.evaluation.opponents import OPPONENTS, code_at_most
+
+COUNTS = ("payload", "file")
+FRAMING_BYTES = HEADER_BYTES + fields_bytes(0) + CHECK_BYTES + CRC_BYTES
+"""Of a file of one block."""
+
+CURVE_BPP = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
+"""Rates of the curve; it ends with the first that the model's finest step does not reach."""
+
+_MEMORY_RATE_HZ = 16_000
+
+
+def rate_distortion(
+    model: LoadedModel,
+    images: Sequence[ClipImage],
+    bpp: float,
+    count: str,
+    on_clip: Callable[..., Any] = lambda clip: None,
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """Ours and the opponents at one rate, each clip with the best quality at or under it.
+
+    Args:
+      model: a loaded one.
+      images: of the clips.
+      bpp: the rate.
+      count: "payload": the rate counts the entropy-coded data alone; "file": the whole file.
+      on_clip: called after each clip of each codec.
+
+    Returns:
+      Rows with `codec`, `clips`, `bpp`, `bpp_max` and the metrics' means, over those clips that all codecs
+      can code at the rate; and how many of ours took the finest step.
+    """
+    ours = ImageCoder(model, FRAMING_BYTES if count == "file" else 0)
+    codes: dict[str, Any] = {f"tfnoise:{model.name}": ours}
+    for codec in OPPONENTS:
+        codes[codec] = _OpponentCoder(codec, count)
+    scores = {}
+    for name, code in codes.items():
+        usable = [clip for clip in images if not clip.problem]
+        # Below its least rate an opponent is left out of the clip, and so are all for a fair mean.
+        if isinstance(code, _OpponentCoder):
+            usable = [clip for clip in usable if code.can(clip.image, bpp)]
+        found = score_clips(code, usable, bpp, on_clip=on_clip)
+        scores[name] = {clip.id: clip for clip in found.clips if clip.ms_ssim is not None}
+    common = set.intersection(*(set(of_codec) for of_codec in scores.values()))
+    rows = []
+    for name, of_codec in scores.items():
+        chosen = [clip for key, clip in of_codec.items() if key in common]
+        if not chosen:
+            continue
+        rates = [clip.bpp for clip in chosen]
+        means = {metric: statistics.fmean(getattr(clip, metric) for clip in chosen) for metric in METRICS}
+        rows.append(
+            {
+                "codec": name,
+                "bpp_target": bpp,
+                "count": count,
+                "clips": len(chosen),
+                "bpp": statistics.fmean(rates),
+                "bpp_max": max(rates),
+                **means,
+            }
+        )
+    finest = [clip for key, clip in scores[f"tfnoise:{model.name}"].items() if clip.step == ours.finest_step]
+    return rows, len(finest)
+
+
+class _OpponentCoder:
+    """An opponent as `FrozenModel.code`."""
+
+    def __init__(self, codec: str, count: str):
+        self._codec, self._count = codec, count
+        self._coded: dict[int, Any] = {}
+
+    def can(self, image: np.ndarray, bpp: float) -> bool:
+        """Whether the codec can code the image at the rate."""
+        try:
+            self._coded[_key(image)] = code_at_most(self._codec, image, bpp, self._count)
+        except ValueError:
+            return False
+        return True
+
+    def __call__(self, images: Any, bpp: Any) -> dict[str, tf.Tensor]:
+        coded = self._coded.pop(_key(np.asarray(images)[0]))
+        rate = coded.bpp if self._count == "payload" else coded.file_bpp
+        return {
+            "reconstruction": tf.constant(coded.reconstruction[None]),
+            "bpp": tf.constant([rate], tf.float64),
+            "step": tf.constant([coded.quality]),
+            "step_index": tf.constant([0]),
+        }
+
+
+def _key(image: np.ndarray) -> int:
+    return hash(np.ascontiguousarray(image, np.float32).tobytes())
+
+
+def bits_against_estimate(
+    model: LoadedModel, images: Sequence[ClipImage], rates: Sequence[float]
+) -> list[dict[str, Any]]:
+    """The strings of clips beside the information by the integers: rows by rate, in bits."""
+    rows = []
+    for bpp in rates:
+        coder = ImageCoder(model)
+        estimated, payload = [], []
+        for clip in images:
+            if not clip.problem:
+                coder(clip.image[None], bpp)
+                estimated.append(coder.estimated_bits)
+                payload.append(coder.payload_bits)
+        extra = np.subtract(payload, estimated)
+        rows.append(
+            {
+                "bpp_target": bpp,
+                "strings": len(payload),
+                "estimated_bits": sum(estimated),
+                "payload_bits": sum(payload),
+                "extra_bits_mean": float(extra.mean()),
+                "extra_bits_max": float(extra.max()),
+                "extra_bits_min": float(extra.min()),
+            }
+        )
+    return rows
+
+
+def speed(
+    codec: Codec,
+    waveform: np.ndarray,
+    sample_rate_hz: int,
+    rounds: int,
+    on_round: Callable[[], Any] = lambda: None,
+) -> list[dict[str, Any]]:
+    """Real-time factors, medians of rounds that take turns after a warm-up.
+
+    Args:
+      codec: to measure.
+      waveform: floats `[samples]`.
+      sample_rate_hz: of it.
+      rounds: timings of each.
+      on_round: called after each round.
+
+    Returns:
+      Rows with `what`, `seconds`, `real_time_factor` and its range.
+    """
+    data = codec.compress(waveform, sample_rate_hz)
+    works: dict[str, Callable[[], Any]] = {
+        "compress": lambda: codec.compress(waveform, sample_rate_hz),
+        "decompress to images": lambda: _images(codec, data),
+        "decompress, no iterations of the phase": lambda: codec.decompress(data, iterations=0),
+        "decompress": lambda: codec.decompress(data),
+    }
+    for work in works.values():
+        work()
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            begin = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - begin)
+        on_round()
+    duration_s = len(waveform) / sample_rate_hz
+    return [
+        {
+            "what": name,
+            "seconds": statistics.median(found),
+            "real_time_factor": duration_s / statistics.median(found),
+            "real_time_factor_range": [duration_s / max(found), duration_s / min(found)],
+            "duration_s": duration_s,
+            "rounds": rounds,
+        }
+        for name, found in times.items()
+    ]
+
+
+def _images(codec: Codec, data: bytes) -> None:
+    synthesis = BlockSynthesis(codec.model.module.dequantize, codec.model.module.synthesise)
+    for block in codec.symbols_of(io.BytesIO(data)):
+        synthesis.push(block.symbols, block.step_index)
+    synthesis.finish()
+
+
+def memory(model_path: str, duration_s: float, folder: str) -> dict[str, Any]:
+    """By how much a fresh process grows that compresses noise of a duration, and one that decompresses it.
+
+    The phase gets one iteration, since more take time and no more memory.
+
+    Raises:
+      RuntimeError: a process failed.
+    """
+    row: dict[str, Any] = {"duration_s": duration_s}
+    for what in ("compress", "decompress"):
+        command = [
+            sys.executable,
+            "-m",
+            "tfnoise.benchmarks.codec",
+            model_path,
+            what,
+            str(duration_s),
+            folder,
+        ]
+        repository = os.path.dirname(os.path.dirname(os.path.abspath(tfnoise.__file__)))
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": repository}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise RuntimeError(f"{what} failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+        found = json.loads(done.stdout)
+        row[f"{what}_bytes"], row[f"{what}_seconds"] = found["bytes"], found["seconds"]
+    return row
+
+
+def _grown(model_path: str, what: str, duration_s: str, folder: str) -> dict[str, Any]:
+    codec = Codec.load(model_path)
+    # The idle process has used its functions once.
+    codec.decompress(codec.compress(np.zeros(_MEMORY_RATE_HZ, np.float32), _MEMORY_RATE_HZ), iterations=1)
+    path = os.path.join(folder, "sound.tfn")
+
+    def noise() -> Iterator[np.ndarray]:
+        random = np.random.default_rng(0)
+        for _ in range(round(float(duration_s))):
+            yield random.normal(0, 0.1, _MEMORY_RATE_HZ).astype(np.float32)
+
+    def work() -> None:
+        if what == "compress":
+            with open(path, "wb") as sink:
+                codec.compress_to(sink, noise(), _MEMORY_RATE_HZ)
+        else:
+            with open(path, "rb") as stream:
+                for _ in codec.decompress_from(stream, iterations=1):
+                    pass
+
+    begin = time.perf_counter()
+    grown = growth_bytes(work)
+    return {"bytes": grown, "seconds": time.perf_counter() - begin}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_grown(*sys.argv[1:])))
