@@ -27,8 +27,8 @@ from tfnoise.codec.tables import PRECISION_BITS
 # Probabilities of a 1, in units of 2^-12, and how many of them the coder tells apart.
 _UNIT_BITS = 12
 _TABLES_BITS = 6
-# The n-th step towards a symbol is this much of the distance, in units of 2^-12: first as a count would go that
-# begins with 0.3 of each, in the end a seventh.
+# The n-th step towards a symbol is this much of the distance, in units of 2^-12: at first as a count would go
+# that begins with 0.3 of each, in the end a seventh.
 _RATES = tuple(round(2**_UNIT_BITS / min(step + 1.6, 7.0)) for step in range(7))
 
 

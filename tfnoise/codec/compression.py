@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.audio import FrontEnd, MelStream, Resampler, is_silent, mel_to_image, reference_db
-from tfnoise.codec.blocks import BLOCK_FRAMES, analyse_block, with_context
+from tfnoise.codec.blocks import BLOCK_FRAMES, BlockSynthesis, analyse_block, with_context
 from tfnoise.codec.container import Block, Header, pack_front_end, write_block, write_header
 from tfnoise.codec.header import MOST_CHANNELS
 from tfnoise.codec.loading import LoadedModel
+from tfnoise.codec.loudness import Loudness
 from tfnoise.codec.payload import PayloadCoder
 from tfnoise.codec.rate_choice import choose_step_by_coding
 from tfnoise.codec.spool import Spool
@@ -37,62 +38,18 @@ def write_compressed(
     on_progress: Callable[[float], Any] = lambda seconds: None,
 ) -> None:
     """Writes a whole `.tfn` file; see `Codec.compress_to`."""
-    front_end = model.front_end
-    with contextlib.ExitStack() as stack:
-        mels = [stack.enter_context(Spool((front_end.mels,))) for _ in range(channels)]
-        samples, loudest = _read(mels, pieces, sample_rate_hz, front_end, on_progress)
-        frames, pixels = len(mels[0]), len(mels[0]) * front_end.mels * channels
-        reference = float(reference_db(np.full([1, 1], loudest, np.float32), front_end))
-        blocks = channels * -(-frames // BLOCK_FRAMES)
-
-        def latents() -> Iterator[np.ndarray]:
-            for number in range(blocks):
-                first = number // channels * BLOCK_FRAMES
-                last = min(first + BLOCK_FRAMES, frames)
-                begin, end = with_context(first, last)
-                mel = np.ascontiguousarray(mels[number % channels].read(begin, end).T)
-                image = mel_to_image(mel, reference, front_end).numpy()
-                yield analyse_block(model.module, image, first - begin, last - first)
-                on_progress((last - first) * front_end.hop / front_end.sample_rate_hz / channels / 3)
-
-        columns: Spool | None = None
-        bits = 0.0
-        for latent in latents():
-            if columns is None:
-                rows, _, depth = latent.shape
-                columns = stack.enter_context(Spool((rows, depth)))
-            columns.append(latent.swapaxes(0, 1))
-            bits = bits + model.module.bits_by_step(latent[None]).numpy()[0].astype(np.float64)
-
-        def encoded(step: int) -> Iterator[Block]:
-            place = 0
-            for number in range(blocks):
-                count = min(BLOCK_FRAMES, frames - number // channels * BLOCK_FRAMES)
-                width = -(-count // TOTAL_STRIDE)
-                latent = columns.read(place, place + width).swapaxes(0, 1)
-                place += width
-                symbols = model.module.symbols(latent[None], tf.constant([step])).numpy()[0]
-                yield Block(number, count, *payloads.encode(symbols, step))
-
-        def payload_bits(step: int) -> int:
-            return sum(8 * len(block.payload) for block in encoded(step))
-
-        rate, fits = model.bpp if bpp is None else bpp, True
-        if is_silent(reference):
-            # It comes back as silence whatever the symbols say.
-            step = len(bits) - 1
-        else:
-            step, fits = choose_step_by_coding(bits, rate * pixels, blocks, payload_bits)
-        if not fits and bpp is not None and len(bits) > 1:
-            least = payload_bits(step) / pixels
-            raise InputError(f"{bpp:g} bpp: the coarsest step gives {least:.4f}; ask for that or more")
+    with contextlib.ExitStack() as spools:
+        passes = _Passes(model, payloads, channels, spools, on_progress)
+        samples = passes.read(pieces, sample_rate_hz)
+        passes.analyse()
+        step = passes.choose_step(bpp)
         header = Header(
             fingerprint=model.settings["fingerprint"],
-            front_end=pack_front_end(front_end),
-            reference_db=reference,
+            front_end=pack_front_end(model.front_end),
+            reference_db=passes.reference_db + passes.loudness_correction_db(step),
             sample_rate_hz=sample_rate_hz,
             samples=samples,
-            frames=frames,
+            frames=passes.frames,
             frames_per_block=BLOCK_FRAMES,
             channels=channels,
             frame_multiple=TOTAL_STRIDE,
@@ -100,9 +57,139 @@ def write_compressed(
             downmixed=downmixed,
         )
         sink.write(write_header(header))
-        for block in encoded(step):
+        for block in passes.encode(step):
             sink.write(write_block(block, header))
-            on_progress(block.frames * front_end.hop / front_end.sample_rate_hz / channels / 3)
+            passes.tell(block.frames, "encode")
+
+
+class _Passes:
+    """What is done with a sound one after another; each a method, in their order.
+
+    Attributes:
+      frames: of the image, known when the sound was read.
+      reference_db: the sound's peak, likewise.
+    """
+
+    # What share of the time each pass takes, roughly.
+    _SHARES = {"read": 0.2, "analyse": 0.5, "loudness": 0.2, "encode": 0.1}
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        payloads: PayloadCoder,
+        channels: int,
+        spools: contextlib.ExitStack,
+        on_progress: Callable[[float], Any],
+    ):
+        self._model, self._module, self._payloads = model, model.module, payloads
+        self._front_end, self._channels = model.front_end, channels
+        self._spools, self._on_progress = spools, on_progress
+        self._mels = [spools.enter_context(Spool((self._front_end.mels,))) for _ in range(channels)]
+        self._latents: Spool | None = None
+        self._bits = np.zeros(0)
+        self.frames, self.reference_db = 0, 0.0
+
+    def read(self, pieces: Iterable[np.ndarray], sample_rate_hz: int) -> int:
+        """Spools the mel-spectrograms, and gives the number of samples."""
+        samples, loudest = 0, 0.0
+        for count, parts in mel_streams(pieces, sample_rate_hz, self._channels, self._front_end):
+            samples += count
+            for spool, part in zip(self._mels, parts):
+                spool.append(part.T)
+                loudest = max(loudest, float(part.max(initial=0.0)))
+            self._on_progress(count / sample_rate_hz * self._SHARES["read"])
+        self.frames = len(self._mels[0])
+        self.reference_db = float(reference_db(np.full([1, 1], loudest, np.float32), self._front_end))
+        return samples
+
+    def analyse(self) -> None:
+        """Spools the latents, and sums up the bits of every step."""
+        for number, first, frames in self._blocks():
+            begin, end = with_context(first, first + frames)
+            image = mel_to_image(self._mel(number, begin, end), self.reference_db, self._front_end).numpy()
+            latent = analyse_block(self._module, image, first - begin, frames)
+            if self._latents is None:
+                rows, _, depth = latent.shape
+                self._latents = self._spools.enter_context(Spool((rows, depth)))
+            self._latents.append(latent.swapaxes(0, 1))
+            bits = self._module.bits_by_step(latent[None]).numpy()[0].astype(np.float64)
+            self._bits = bits if not number else self._bits + bits
+            self.tell(frames, "analyse")
+
+    def choose_step(self, bpp: float | None) -> int:
+        """The index of the finest step at or under a rate, None for the model's own.
+
+        Raises:
+          InputError: there is none at or under the rate that was asked for.
+        """
+        coarsest = len(self._bits) - 1
+        if is_silent(self.reference_db):
+            # It comes back as silence whatever the symbols say.
+            return coarsest
+
+        def payload_bits(step: int) -> int:
+            return sum(8 * len(block.payload) for block in self.encode(step))
+
+        pixels = self.frames * self._front_end.mels * self._channels
+        strings = self._channels * -(-self.frames // BLOCK_FRAMES)
+        rate = self._model.bpp if bpp is None else bpp
+        step, fits = choose_step_by_coding(self._bits, rate * pixels, strings, payload_bits)
+        if not fits and bpp is not None and coarsest:
+            least = payload_bits(coarsest) / pixels
+            raise InputError(f"{bpp:g} bpp: the coarsest step gives {least:.4f}; ask for that or more")
+        return step
+
+    def loudness_correction_db(self, step: int) -> float:
+        """What the file's reference has to differ from the sound's peak by; see `Loudness`."""
+        if is_silent(self.reference_db):
+            return 0.0
+        loudness = Loudness(self._front_end, self.reference_db)
+        channels = [BlockSynthesis(self._module.dequantize, self._module.synthesise) for _ in self._mels]
+        held: dict[int, tuple[int, int, int]] = {}
+
+        def add(channel: int, image: np.ndarray | None) -> None:
+            if image is not None:
+                number, first, frames = held[channel]
+                mel = self._mel(number, first, first + frames)
+                loudness.add(mel, image[: self._front_end.mels, :frames])
+                self.tell(frames, "loudness")
+
+        for block, symbols in zip(self._blocks(), self._symbols(step)):
+            channel = block[0] % self._channels
+            add(channel, channels[channel].push(symbols, step))
+            held[channel] = block
+        for channel, synthesis in enumerate(channels):
+            add(channel, synthesis.finish())
+        return loudness.correction_db
+
+    def encode(self, step: int) -> Iterator[Block]:
+        """The blocks of the file."""
+        for (number, _, frames), symbols in zip(self._blocks(), self._symbols(step)):
+            yield Block(number, frames, *self._payloads.encode(symbols, step))
+
+    def tell(self, frames: int, what: str) -> None:
+        """Tells of a pass's progress."""
+        seconds = frames * self._front_end.hop / self._front_end.sample_rate_hz / self._channels
+        self._on_progress(seconds * self._SHARES[what])
+
+    def _blocks(self) -> Iterator[tuple[int, int, int]]:
+        """Of each block its number, first frame and frames."""
+        for first in range(0, self.frames, BLOCK_FRAMES):
+            for channel in range(self._channels):
+                number = first // BLOCK_FRAMES * self._channels + channel
+                yield number, first, min(BLOCK_FRAMES, self.frames - first)
+
+    def _mel(self, number: int, first: int, last: int) -> np.ndarray:
+        return np.ascontiguousarray(self._mels[number % self._channels].read(first, last).T)
+
+    def _symbols(self, step: int) -> Iterator[np.ndarray]:
+        """Of each block, int32 `[rows, columns, latents]`."""
+        place, choice = 0, tf.constant([step])
+        for _, _, frames in self._blocks():
+            columns = -(-frames // TOTAL_STRIDE)
+            latent = self._latents.read(place, place + columns).swapaxes(0, 1)
+            place += columns
+            yield self._module.symbols(latent[None], choice).numpy()[0]
 
 
 def mel_streams(
@@ -177,21 +264,3 @@ def check_sound(sample_rate_hz: int, channels: int) -> None:
         raise ValueError(f"sample_rate_hz must be a whole number from 1000 to 1000000, not {sample_rate_hz}")
     if not 1 <= channels <= MOST_CHANNELS:
         raise ValueError(f"a waveform must have 1 to {MOST_CHANNELS} channels, not {channels}")
-
-
-def _read(
-    mels: list[Spool],
-    pieces: Iterable[np.ndarray],
-    sample_rate_hz: int,
-    front_end: FrontEnd,
-    on_progress: Callable[[float], Any],
-) -> tuple[int, float]:
-    """Spools the mel-spectrogram of each channel: the number of samples, and the largest value."""
-    samples, loudest = 0, 0.0
-    for count, parts in mel_streams(pieces, sample_rate_hz, len(mels), front_end):
-        samples += count
-        for spool, part in zip(mels, parts):
-            spool.append(part.T)
-            loudest = max(loudest, float(part.max(initial=0.0)))
-        on_progress(count / sample_rate_hz / 3)
-    return samples, loudest
