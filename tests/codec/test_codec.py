@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tfnoise
-from tfnoise.codec import BitstreamError, Codec, compression, reseal
+from tfnoise.codec import BitstreamError, Codec, compression
 from tfnoise.codec.container import summary
 from tfnoise.data import synthetic_clips
 from tfnoise.errors import InputError
@@ -109,34 +109,6 @@ def test_another_models_file_is_refused(models, entropy, sound):
     data = Codec.load(models / "saved_models" / "levels").compress(sound, 8000)
     with pytest.raises(BitstreamError, match="it was coded with the model .*name the model"):
         entropy.decompress(data)
-
-
-def test_corrupted_files_never_crash(entropy, sound, monkeypatch):
-    """With forged checksums, too; whatever still decodes is as long as the header says."""
-    monkeypatch.setattr(compression, "BLOCK_FRAMES", 64)
-    data = entropy.compress(sound, 8000)
-    random = np.random.default_rng(0)
-    refused = 0
-    for trial in range(400):
-        changed = bytearray(data)
-        for _ in range(random.integers(1, 4)):
-            kind, place = random.integers(4), int(random.integers(len(changed)))
-            if kind == 0:
-                changed[place] ^= 1 << int(random.integers(8))
-            elif kind == 1:
-                del changed[place:]
-            elif kind == 2:
-                changed[place:place] = random.bytes(int(random.integers(1, 50)))
-            else:
-                changed[place : place + 8] = bytes(8)
-            if not changed:
-                break
-        hostile = reseal(bytes(changed)) if trial % 2 else bytes(changed)
-        try:
-            list(entropy.symbols_of(io.BytesIO(hostile), "conceal" if trial % 4 < 2 else "raise"))
-        except BitstreamError:
-            refused += 1
-    assert refused > 50
 
 
 @pytest.mark.parametrize(

@@ -84,10 +84,15 @@ class SecondsOfSound:
         self._progress.__exit__(*error)
 
     def begin(self, name: str, seconds: float) -> None:
-        """A file of so many seconds begins; the one before is done, whatever was told of it."""
-        self._before_s += self._file_s
+        """A file of so many seconds begins."""
         self._file_s, self._in_file_s = seconds, 0.0
         self._show(file=name)
+
+    def end(self) -> None:
+        """The file is done, whatever was told of it."""
+        self._before_s += self._file_s
+        self._file_s = self._in_file_s = 0.0
+        self._show()
 
     def advance(self, seconds: float) -> None:
         """So much more of the file is done."""
@@ -130,7 +135,7 @@ def each(
                 rows.append(work(source, chosen[source], progress.advance))
             except InputError as error:
                 problems.append(named(source, error))
-        progress.begin("", 0.0)
+            progress.end()
     return rows, problems
 
 

@@ -49,13 +49,18 @@ def compress_from_flags(arguments: Sequence[str]) -> int:
         say("Several channels were averaged to one; --stereo keeps two.")
     if any(row["downmixed"] and row["channels"] > 1 for row in rows):
         say("Of more than two channels the first two were kept.")
-    asked = FLAGS.bpp
-    for row in rows:
-        if asked and row["bpp_payload"] > asked:
-            say(f"{row['path']}: too short for {asked:g} bpp; it has {row['bpp_payload']:.3f}")
-        elif asked and row["finest_step"]:
-            say(f"{row['path']}: the finest step gives {row['bpp_payload']:.3f} bpp, less than asked for")
+    if codec.model.settings["architecture"]["bottleneck"] == "entropy":
+        _say_missed_rates(rows, codec.model.bpp if FLAGS.bpp is None else FLAGS.bpp)
     return coding.finish(rows, problems)
+
+
+def _say_missed_rates(rows: Sequence[dict[str, Any]], asked: float) -> None:
+    for row in rows:
+        rate = f"{row['bpp_payload']:.3f} bpp"
+        if row["bpp_payload"] > asked:
+            say(f"{row['path']}: is too short for {asked:g} bpp and has {rate}")
+        elif row["finest_step"] and row["bpp_payload"] < 0.9 * asked:
+            say(f"{row['path']}: the model's finest step gives {rate}, less than {asked:g}")
 
 
 def _seconds(source: str) -> float:

@@ -1,0 +1,67 @@
+"""Files that were written once: they decode as they did, whatever has changed since."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfnoise.codec import Codec, find
+from tfnoise.codec.container import read_header, summary
+
+GOLDEN = Path(__file__).parent / "golden"
+FILES = {
+    "mono": {"blocks": 3, "samples": 19200, "sample_rate_hz": 8000, "channels": 1},
+    "stereo": {"blocks": 4, "samples": 19200, "sample_rate_hz": 11025, "channels": 2},
+    "stream": {"blocks": 3, "samples": 19200, "sample_rate_hz": 8000, "channels": 1},
+    "levels": {"blocks": 3, "samples": 19200, "sample_rate_hz": 8000, "channels": 1},
+    "levels_packed": {"blocks": 3, "samples": 19200, "sample_rate_hz": 8000, "channels": 1},
+}
+KINDS = {"mono": "RANGE_CODED", "levels": "RANGE_CODED", "levels_packed": "PACKED"}
+
+
+@pytest.fixture(scope="module")
+def codecs(tmp_path_factory) -> dict[str, Codec]:
+    """By fingerprint, found as bin/decompress finds them."""
+    folder = tmp_path_factory.mktemp("golden") / "saved_models"
+    for archive in GOLDEN.glob("*.zip"):
+        assert archive.stat().st_size < 300_000
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(folder)
+    found = {}
+    for name in FILES:
+        fingerprint = read_header((GOLDEN / f"{name}.tfn").read_bytes()).fingerprint
+        found[fingerprint] = Codec.load(find(fingerprint, [folder]))
+    return found
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_decodes_as_it_did(codecs, name):
+    data = (GOLDEN / f"{name}.tfn").read_bytes()
+    expected = np.load(GOLDEN / f"{name}.npz")
+    facts = summary(data)
+    assert facts.intact and facts.blocks == FILES[name]["blocks"] and facts.samples == FILES[name]["samples"]
+    assert facts.header.channels == FILES[name]["channels"] and facts.header.downmixed == (name == "stereo")
+    codec = codecs[facts.header.fingerprint]
+    blocks = list(codec.symbols_of(io.BytesIO(data)))
+    assert len(blocks) == facts.blocks
+    for block in blocks:
+        symbols = expected[f"block_{block.number}"]
+        assert len(np.unique(symbols)) > 1
+        np.testing.assert_array_equal(block.symbols, symbols)
+    assert {block.kind.name for block in blocks} == {KINDS.get(name, "RANGE_CODED")}
+    waveform, rate_hz = codec.decompress(data, iterations=0)
+    assert rate_hz == FILES[name]["sample_rate_hz"]
+    # Floating point may differ between machines, where symbols do not.
+    np.testing.assert_allclose(waveform, expected["waveform"], atol=0.01 * np.abs(expected["waveform"]).max())
+
+
+def test_both_forms_of_levels_are_the_same(codecs):
+    sounds = []
+    for name in ("levels", "levels_packed"):
+        data = (GOLDEN / f"{name}.tfn").read_bytes()
+        sounds.append(codecs[read_header(data).fingerprint].decompress(data, iterations=0)[0])
+    np.testing.assert_array_equal(*sounds)
