@@ -10,7 +10,7 @@ from typing import Any
 from absl import flags
 
 import tfnoise
-from tfnoise.cli import benchmark_audio
+from tfnoise.cli import benchmark_audio, benchmark_codec
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.errors import UsageError
@@ -21,7 +21,12 @@ _TITLES = {"ms_ssim": "MS-SSIM", "nlpd": "NLPD"}
 
 def benchmark_from_flags(arguments: list[str]) -> int:
     """Measures as the arguments and flags of bin/benchmark say; returns the exit status."""
-    kinds = {"losses": _losses, "audio": benchmark_audio.audio, "pipeline": benchmark_audio.pipeline}
+    kinds = {
+        "losses": _losses,
+        "audio": benchmark_audio.audio,
+        "codec": benchmark_codec.codec,
+        "pipeline": benchmark_audio.pipeline,
+    }
     if len(arguments) != 1 or arguments[0] not in kinds:
         raise UsageError(f"{' '.join(arguments)}: name one of: {', '.join(kinds)}")
     report = kinds[arguments[0]]()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,13 @@ import numpy as np
 from absl import flags
 
 import tfnoise
-from tfnoise.cli.folders import check_writable
+from tfnoise.cli import plot_flags
 from tfnoise.cli.front_end_flags import front_end_from_flags
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.errors import InputError, UsageError
 
 FLAGS = flags.FLAGS
-DEFAULT_PLOT = "correlation.png"
 _TITLES = {
     "mse": "MSE",
     "ssim": "SSIM",
@@ -38,7 +36,7 @@ def correlate_from_flags() -> int:
     if FLAGS.pmqd is not None and (FLAGS.rating_column or FLAGS.audio_dir):
         raise UsageError("--rating_column and --audio_dir go with --ratings")
     front_end = front_end_from_flags(FLAGS)
-    plot = _plot_path()
+    plot = plot_flags.chosen("correlation")
 
     from tfnoise.data.ratings import pmqd_pairs, read_ratings
     from tfnoise.evaluation import correlation
@@ -96,27 +94,6 @@ def correlate_from_flags() -> int:
             }
         )
     return 0
-
-
-def _plot_path() -> Path | None:
-    """Where the picture goes, after a look that it can; None for none."""
-    if FLAGS.plot == "":
-        return None
-    if FLAGS.plot is None:
-        names = itertools.chain(
-            [DEFAULT_PLOT], (f"correlation_{number}.png" for number in itertools.count(2))
-        )
-        path = next(path for path in map(Path, names) if not path.exists())
-    else:
-        path = Path(FLAGS.plot)
-        if path.suffix.lower() != ".png":
-            raise UsageError(f"--plot={path}: must end in .png")
-        if path.is_dir():
-            raise UsageError(f"--plot={path}: is a folder; name a file in it, as {path / DEFAULT_PLOT}")
-        if path.exists() and not FLAGS.overwrite:
-            raise InputError(f"--plot={path}: exists; name another file or add --overwrite")
-    check_writable("plot", path.parent)
-    return path
 
 
 def _title(name: str) -> str:
