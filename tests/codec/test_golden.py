@@ -12,7 +12,7 @@ import pytest
 from tfnoise.codec import Codec, find
 from tfnoise.codec.container import read_header, summary
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden" / "tfn"
 FILES = {
     "mono": {"blocks": 3, "samples": 19200, "sample_rate_hz": 8000, "channels": 1},
     "stereo": {"blocks": 4, "samples": 19200, "sample_rate_hz": 11025, "channels": 2},

@@ -1,6 +1,6 @@
-"""Writes the golden files beside this script: tiny models, files coded with them, and what these decode to.
+"""Writes the golden files in tfn/: tiny models, files coded with them, and what these decode to.
 
-    python tests/codec/golden/regenerate.py
+    python tests/golden/make_tfn_golden.py
 
 They hold what the format was when they were written: code that decodes them differently breaks files that
 people have. Files may be added with a version of the format, and those of old versions stay as they are: the
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent / "tfn"
 sys.path.insert(0, str(HERE.parents[2]))
 
 from tfnoise.audio import FrontEnd  # noqa: E402
