@@ -49,11 +49,19 @@ def test_the_example_of_the_losses_trains_and_counts(repo_root):
     assert set(names["history"].history) == {"loss", "nlpd"}
 
 
+def test_the_codecs_example_codes(repo_root, monkeypatch):
+    monkeypatch.chdir(repo_root)
+    names: dict = {}
+    exec(next(example for example in _examples(repo_root) if "tfnoise.Codec" in example), names)
+    assert names["sample_rate_hz"] == 44100 and names["waveform"].shape == (44100,)
+    assert names["piece"].shape[1] == 1
+
+
 def test_every_example_is_marked_and_run(repo_root):
-    assert (repo_root / "README.md").read_text().count("```python") == len(_examples(repo_root)) == 3
+    assert (repo_root / "README.md").read_text().count("```python") == len(_examples(repo_root)) == 4
 
 
-@pytest.mark.parametrize("name", ["results", "listeners", "speed", "sound", "phases", "kinds"])
+@pytest.mark.parametrize("name", ["results", "listeners", "speed", "sound", "codec", "phases", "kinds"])
 def test_the_tables_are_what_their_script_makes_of_the_files(repo_root, name):
     script = repo_root / "docs" / "results" / "table.py"
     spec = importlib.util.spec_from_file_location("results_table", script)

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfnoise import layers
+from tfnoise.layers.rate_control import mean_over_replicas
 
 BOTTLENECKS = ("entropy", "levels")
 
@@ -93,6 +94,8 @@ class Autoencoder(tf.keras.Model):
             # At high rates distortion falls by 2 ln 2 a bit and value, and the cost of a bit with it.
             start = -0.1 - 2 * math.log(2) * bits_per_value
             self.rate_control = layers.RateControl(bpp, control_steps, start)
+        # What train_step returns are means over all replicas already.
+        self.distribute_reduction_method = "first"
         names = ("total", "distortion", "rate", "bpp", "gradient_norm")
         self._trackers = {name: tf.keras.metrics.Mean(name) for name in names}
 
@@ -120,26 +123,32 @@ class Autoencoder(tf.keras.Model):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step of `fit` on `data`: images, or images and targets."""
         images, targets, weights = self._images_and_targets(data)
+        variables = self.trainable_variables
         with tf.GradientTape() as tape:
             reconstruction, bpp, counted_bpp = self.code(images, training=True)
-            distortion = self.compute_loss(images, targets, reconstruction, weights)
+            # Keras divides a replica's loss by their number, since it sums up their gradients.
+            distortion = self.compute_loss(images, targets, reconstruction, weights) * _replicas()
             if self.rate_control is not None:
                 self.rate_control.begin(distortion)
             total = self._total(distortion, bpp)
-        gradients = self.optimizer.compute_gradients(total, self.trainable_variables, tape)
-        self.optimizer.apply_gradients(gradients)
+            share = total / _replicas()
+        gradients = [gradient for gradient, _ in self.optimizer.compute_gradients(share, variables, tape)]
+        if _replicas() > 1:
+            context = tf.distribute.get_replica_context()
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
         if self.rate_control is not None:
             self.rate_control.update(tf.reduce_mean(counted_bpp))
-        norm = tf.linalg.global_norm([gradient for gradient, _ in gradients])
         values = {"total": total, "distortion": distortion, "rate": bpp, "bpp": counted_bpp}
-        values["gradient_norm"] = norm
+        values = {name: mean_over_replicas(tf.reduce_mean(value)) for name, value in values.items()}
+        values["gradient_norm"] = tf.linalg.global_norm(gradients)
         return self._logs(self.compute_metrics(images, targets, reconstruction, weights), values)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step of `evaluate` on `data`: images, or images and targets; hard symbols."""
         images, targets, weights = self._images_and_targets(data)
         reconstruction, bpp, counted_bpp = self.code(images, training=False)
-        distortion = self.compute_loss(images, targets, reconstruction, weights)
+        distortion = self.compute_loss(images, targets, reconstruction, weights) * _replicas()
         total = self._total(distortion, bpp)
         values = {"total": total, "distortion": distortion, "rate": bpp, "bpp": counted_bpp}
         return self._logs(self.compute_metrics(images, targets, reconstruction, weights), values)
@@ -190,6 +199,11 @@ class Autoencoder(tf.keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Autoencoder:
         """The inverse of `get_config`."""
         return cls(**config)
+
+
+def _replicas() -> int:
+    context = tf.distribute.get_replica_context()
+    return context.num_replicas_in_sync if context else 1
 
 
 def _latent_deviation(bits_per_value: float) -> float:

@@ -21,6 +21,7 @@ Speed, on a machine that does nothing else:
     bin/benchmark losses --rounds=15 --json > docs/results/losses.json
     bin/benchmark audio --data=FOLDER --rounds=9 --json > docs/results/audio.json
     bin/benchmark pipeline --data=FOLDER --json > docs/results/pipeline.json
+    bin/benchmark codec --data=FOLDER --plot=docs/pictures/rate_distortion.png --overwrite --json > codec.json
 
 Sound, of models trained at the default settings with seed 0 and called by their losses:
 
@@ -202,6 +203,58 @@ def sound_table() -> str:
     return "\n".join(lines)
 
 
+def codec_table() -> str:
+    """The codec: rate and distortion beside codecs of images, speed, memory, bits."""
+    report = json.loads((HERE / "codec.json").read_text())
+    titles = {"jpeg": "JPEG", "jpeg2000": "JPEG 2000", "webp": "WebP"}
+    pairs = zip(report["rate_distortion"], report["rate_distortion_files"])
+    first = report["rate_distortion"][0]
+    lines = [
+        f"The mel images of {first['clips']} natural clips, each with the best quality at or under "
+        f"{first['bpp_target']:g} bits per pixel, of which",
+        "only the entropy-coded data count, or the whole file (ours with header and framing). "
+        f"Measured on {report['date'][:10]}.",
+        "",
+        "| | bpp | MSE | NLPD | MS-SSIM-4 | bpp of files | MSE | NLPD | MS-SSIM-4 |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for payload, file in pairs:
+        cells = []
+        for row in (payload, file):
+            cells += [f"{row['bpp']:.3f}", f"{row['mse']:.5f}", f"{row['nlpd']:.3f}", f"{row['ms_ssim']:.3f}"]
+        name = payload["codec"].replace("tfnoise:", "tfnoise, ")
+        lines.append(f"| {titles.get(name, name)} | " + " | ".join(cells) + " |")
+    speed = {row["what"]: row for row in report["speed"]}
+    rounds, duration_s = report["speed"][0]["rounds"], report["speed"][0]["duration_s"]
+    lines += [
+        "",
+        f"{duration_s:g} s of sound at 48 kHz, {report['cores']} cores, medians of {rounds} rounds in turns:",
+        "",
+        "| | times real time |",
+        "|---|---|",
+    ]
+    for what, row in speed.items():
+        low, high = row["real_time_factor_range"]
+        lines.append(f"| {what} | {row['real_time_factor']:.0f} ({low:.0f} to {high:.0f}) |")
+    lines += [
+        "",
+        "| minutes of sound | peak MB above the idle process, compress | decompress |",
+        "|---|---|---|",
+    ]
+    for row in report["memory"]:
+        grown = [f"{row[f'{what}_bytes'] / 1e6:.0f}" for what in ("compress", "decompress")]
+        lines.append(f"| {row['duration_s'] / 60:g} | {grown[0]} | {grown[1]} |")
+    extra = max(row["extra_bits_max"] for row in report["bits"])
+    more = max(row["payload_bits"] / row["estimated_bits"] - 1 for row in report["bits"])
+    rates = ", ".join(f"{row['bpp_target']:g}" for row in report["bits"])
+    lines += [
+        "",
+        f"At {rates} bits per pixel the strings have at most {100 * more:.2f} % more bits than their",
+        f"symbols' information, and none more than {extra:.1f} bits.",
+    ]
+    return "\n".join(lines)
+
+
 def phases_table() -> str:
     """Phase reconstruction and mel inverse, method by method."""
     report = json.loads((HERE / "audio.json").read_text())
@@ -267,6 +320,7 @@ TABLES = {
     "listeners": (README, listeners_table),
     "speed": (README, speed_table),
     "sound": (README, sound_table),
+    "codec": (README, codec_table),
     "phases": (SOUND, phases_table),
     "kinds": (SOUND, kinds_table),
 }

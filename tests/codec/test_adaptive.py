@@ -63,6 +63,12 @@ def test_the_bytes_never_change():
     assert hashlib.sha256(data).hexdigest()[:16] == "7fa96e538ab6bfc0"
 
 
+def test_the_numbers_are_those_of_the_documents(repo_root):
+    text = " ".join((repo_root / "docs" / "format.md").read_text().split())
+    *first, last = adaptive._RATES
+    assert ", ".join(map(str, first)) + f", and from then on {last}." in text
+
+
 def test_refuses_what_is_out_of_range():
     for symbols in ([[[2]]], [[[-1]]]):
         with pytest.raises(ValueError, match="symbols must be from 0 to 1"):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 from tfnoise.codec import FrozenModel
+from tfnoise.errors import InputError
 from tfnoise.training import TrainingDiverged, TrainingRun, TrainingSettings
 
 TINY = dict(filters=8, patch_size=32, batch_size=4, epochs=2, steps_per_epoch=6, ms_ssim_scales=2)
@@ -96,13 +97,100 @@ def test_a_hard_quantizer_stays_finite(tmp_path, loss):
     assert all(np.isfinite(list(values.values())).all() for values in logs)
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     settings = TrainingSettings(**TINY, loss="mse")
-    _train(TrainingRun(settings, tmp_path))
-    for path in (tmp_path / "checkpoints").glob("step-12.index"):
+    whole = TrainingRun(settings, tmp_path)
+    _train(whole, checkpoint_every=5)
+    for path in (tmp_path / "checkpoints").glob("step-12.*"):
         path.write_bytes(b"damaged")
-    with pytest.raises(ValueError, match="step-12.*damaged"):
+    told = []
+    run = TrainingRun(settings, tmp_path, tell=told.append)
+    assert run.step == 10 and len(told) == 1 and "step-12: damaged checkpoint; trying" in told[0]
+    _train(run)
+    for a, b in zip(_weights(run), _weights(whole)):
+        if a.shape:
+            np.testing.assert_array_equal(a, b)
+    for path in (tmp_path / "checkpoints").glob("step-*"):
+        path.write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="step-12: damaged checkpoint; begin anew"):
         TrainingRun(settings, tmp_path)
+
+
+def test_a_lost_list_of_checkpoints_loses_none(tmp_path):
+    settings = TrainingSettings(**TINY, loss="mse")
+    _train(TrainingRun(settings, tmp_path), checkpoint_every=5)
+    (tmp_path / "checkpoints" / "checkpoint").unlink()
+    (tmp_path / "checkpoints" / "step-13_temp").mkdir()
+    assert TrainingRun(settings, tmp_path).step == 12
+    assert not (tmp_path / "checkpoints" / "step-13_temp").exists()
+
+
+def test_a_checkpoint_that_cannot_be_written_destroys_nothing(tmp_path, monkeypatch):
+    settings = TrainingSettings(**TINY, loss="mse")
+    run = TrainingRun(settings, tmp_path)
+
+    def full(*arguments, **options):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    _train(run, stop_after=6, checkpoint_every=5)
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
+    with pytest.raises(InputError, match="cannot be written .*No space left.*free some space"):
+        _train(run, checkpoint_every=5)
+    monkeypatch.undo()
+    assert TrainingRun(settings, tmp_path).step == 5
+
+
+@pytest.mark.parametrize("bottleneck", ["entropy", "levels"])
+def test_steps_at_once_change_no_weight(tmp_path, bottleneck):
+    settings = TrainingSettings(**TINY, loss="nlpd", bottleneck=bottleneck)
+    weights = []
+    for steps in (1, 4):
+        run = TrainingRun(settings, tmp_path / str(steps))
+        seen = []
+        run.train(5, lambda logs, run=run, seen=seen: seen.append(run.step), lambda *_: None, steps)
+        weights.append(_weights(run))
+        assert seen == (list(range(1, 13)) if steps == 1 else [4, 5, 6, 10, 12])
+    for a, b in zip(*weights):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_schedule_clipping_and_moving_average(tmp_path):
+    options = {"learning_rate_schedule": "cosine", "clip_norm": 0.1, "ema": 0.9}
+    run = TrainingRun(TrainingSettings(**TINY, loss="mse", **options), tmp_path)
+    rates = []
+    before = [variable.numpy() for variable in run.model.trainable_variables]
+    run.train(
+        100, lambda logs: rates.append(float(run.model.optimizer.learning_rate.numpy())), lambda *_: None
+    )
+    expected = 1e-3 * 0.5 * (1 + np.cos(np.pi * np.arange(12) / 12))
+    np.testing.assert_allclose(rates, expected, rtol=1e-4)
+    last = [variable.numpy() for variable in run.model.trainable_variables]
+    resumed = TrainingRun(run.settings, tmp_path)
+    averaged = [variable.numpy() for variable in resumed.final_model().trainable_variables]
+    for start, end, mean in zip(before, last, averaged):
+        assert np.linalg.norm(mean - start) < np.linalg.norm(end - start)
+
+
+def test_the_best_epoch_is_kept_and_ends_an_early_stop(tmp_path):
+    options = {**TINY, "epochs": 6, "loss": "mse", "early_stop": 2, "export": "best"}
+    run = TrainingRun(TrainingSettings(**options), tmp_path)
+    scores = iter([3.0, 1.0, 2.0, 1.5, 0.5, 0.1])
+    run.train(100, lambda logs: None, lambda *_: next(scores))
+    assert run.stopped_early and run.step == 4 * 6
+    again = TrainingRun(run.settings, tmp_path)
+    assert again.step == 24 and again.stopped_early
+    again.final_model()
+    assert again.step == 2 * 6
+
+
+def test_replicas_that_cannot_share_a_batch_are_told(tmp_path):
+    devices = tf.config.list_logical_devices("CPU")
+    strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    run = TrainingRun(TrainingSettings(**TINY, loss="mse"), tmp_path, strategy)
+    assert run.chief
+    strategy = type("Three", (), {"num_replicas_in_sync": 3, "cluster_resolver": None})()
+    with pytest.raises(InputError, match="--batch_size=4: 3 replicas cannot share it"):
+        TrainingRun(TrainingSettings(**TINY, loss="mse"), tmp_path, strategy)
 
 
 def test_a_model_trained_in_bfloat16_is_frozen_in_float32(tmp_path):

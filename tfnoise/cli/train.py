@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from absl import flags
 
 from tfnoise import codec, serving
@@ -22,31 +23,64 @@ from tfnoise.errors import InputError, UsageError
 from tfnoise.evaluation import clip_images, code_image, spread, validation_scores
 from tfnoise.losses import NLPDParameters
 from tfnoise.training import (
+    Stopped,
     Summaries,
     TrainingRun,
     TrainingSettings,
     check_same_settings,
+    faster_precision,
+    is_chief,
+    make_strategy,
+    precision_of,
     run_record,
+    workers_of,
     write_json,
     write_settings,
 )
 
 FINISHED_FILE = "finished.json"
 HEARD_CLIPS = 3
+_LOST_WORKER = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
 
 
 def train_from_flags(values: flags.FlagValues) -> int:
     """Trains, exports and reports as the flags of bin/train say; returns the exit status."""
-    settings = _settings(values)
-    name = values.name or settings.name()
+    # First, since a strategy of several workers must be made before TensorFlow computes anything.
+    strategy = make_strategy(values.strategy)
+    try:
+        return _train_with(strategy, values)
+    except _LOST_WORKER as error:
+        if workers_of(strategy) == 1:
+            raise
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(
+            f"another worker is gone ({reason}); start all of them again with the same command, and they go "
+            f"on from the last checkpoint"
+        ) from None
+
+
+def _train_with(strategy: tf.distribute.Strategy, values: flags.FlagValues) -> int:
+    name = values.name
+    run_dir = None if values.run_dir is None else Path(values.run_dir)
+    settings = _settings(values, strategy, run_dir)
+    name = name or settings.name()
     if name != Path(name).name or name in (".", "..") or name.isdigit():
         raise UsageError(f"--name={name}: must be a folder's name, not a path or a bare number")
-    if values.checkpoint_every < 1:
-        raise UsageError(f"--checkpoint_every must be 1 or more, not {values.checkpoint_every}")
-    run_dir = Path(values.run_dir or Path("runs") / name)
+    for flag in ("checkpoint_every", "steps_per_execution"):
+        if values[flag].value < 1:
+            raise UsageError(f"--{flag} must be 1 or more, not {values[flag].value}")
+    if settings.early_stop and not values.val_data:
+        raise UsageError(f"--early_stop={settings.early_stop}: needs natural audio to judge by, --val_data")
+    run_dir = run_dir or Path("runs") / name
     model_folder = Path(values.export_dir) / name
-    val_clips = _validation_clips(values.val_data, settings) if values.val_data else None
-    if values.overwrite:
+    chief = is_chief(strategy)
+    val_clips = _validation_clips(values.val_data, settings) if values.val_data and chief else None
+    if values.overwrite and chief:
         _delete_run(run_dir)
     if run_dir.exists() and any(run_dir.iterdir()):
         check_same_settings(settings, run_dir)
@@ -57,25 +91,37 @@ def train_from_flags(values: flags.FlagValues) -> int:
             if json_requested():
                 print_json(finished)
             return 0
-    check_writable("run_dir", run_dir)
-    check_writable("export_dir", model_folder)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    write_settings(settings, run_dir)
-    run = TrainingRun(settings, run_dir)
+    if chief:
+        check_writable("run_dir", run_dir)
+        check_writable("export_dir", model_folder)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        write_settings(settings, run_dir)
+    run = TrainingRun(settings, run_dir, strategy, say)
     if run.step:
         say(f"resuming from step {run.step}")
     else:
         say(f"training on {settings.noise} noise with {settings.loss}: {settings.steps} steps, run {run_dir}")
+    if settings.precision != values.precision:
+        say(f"precision: {settings.precision}")
     started = time.monotonic()
-    _train(run, values.checkpoint_every, val_clips)
-    record = run_record(settings)
-    version = serving.export_model(run.model, settings.front_end, model_folder, record)
+    try:
+        last = _train(run, values, val_clips)
+    except Stopped as stop:
+        say(f"{stop}; the same command goes on from there")
+        return 128 + stop.signal
+    model = run.final_model()
+    if not chief:
+        say("done; the chief writes the model")
+        return 0
+    natural = bool(val_clips) and (settings.early_stop > 0 or settings.export == "best")
+    version = serving.export_model(model, settings.front_end, model_folder, run_record(settings, natural))
     finished = {
         "model": str(version),
         "run_dir": str(run_dir),
         "steps": run.step,
         "seconds": round(time.monotonic() - started, 1),
         "bpp_on_noise": _bpp_on_noise(version, settings),
+        "last": last,
         "flags": settings.to_dict(),
     }
     write_json(finished, run_dir / FINISHED_FILE)
@@ -85,13 +131,30 @@ def train_from_flags(values: flags.FlagValues) -> int:
     return 0
 
 
-def _settings(values: flags.FlagValues) -> TrainingSettings:
+def _settings(
+    values: flags.FlagValues, strategy: tf.distribute.Strategy, run_dir: Path | None
+) -> TrainingSettings:
     own = {field.name for field in dataclasses.fields(TrainingSettings)} - {"front_end", "nlpd_parameters"}
-    return TrainingSettings(
-        **{name: values[name].value for name in own},
+    chosen = {name: values[name].value for name in own}
+    if values.precision == "auto":
+        chosen["precision"] = "float32"
+    settings = TrainingSettings(
+        **chosen,
         front_end=front_end_from_flags(values),
         nlpd_parameters=NLPDParameters.load(values.nlpd_parameters) if values.nlpd_parameters else None,
     )
+    if values.precision != "auto":
+        return settings
+    if workers_of(strategy) > 1:
+        raise UsageError("--precision=auto: workers could choose differently; name float32 or bfloat16")
+    run_dir = run_dir or Path("runs") / (values.name or settings.name())
+    # A run that is gone on with keeps what was chosen when it began.
+    precision = None if values.overwrite else precision_of(run_dir)
+    if precision is None:
+        precision = faster_precision(
+            settings.filters, settings.kernel_size, settings.patch_size, settings.batch_size
+        )
+    return dataclasses.replace(settings, precision=precision)
 
 
 def _validation_clips(folder: str, settings: TrainingSettings) -> list[Clip]:
@@ -115,27 +178,38 @@ def _validation_clips(folder: str, settings: TrainingSettings) -> list[Clip]:
     return usable
 
 
-def _train(run: TrainingRun, checkpoint_every: int, val_clips: list[Clip] | None) -> None:
+def _train(run: TrainingRun, values: flags.FlagValues, val_clips: list[Clip] | None) -> dict[str, float]:
+    """Trains, and gives the last logs and scores."""
     settings = run.settings
+    last: dict[str, float] = {}
     with Progress(settings.steps, initial=run.step, label="training") as progress:
 
         def on_step(logs: dict[str, float]) -> None:
             shown = {key: f"{logs[key]:.4g}" for key in ("loss", "rate", "bpp", "multiplier") if key in logs}
-            progress.update(1, **shown)
+            progress.update(run.step - progress.done, **shown)
 
-        def on_epoch_end(epoch: int, logs: dict[str, float], summaries: Summaries) -> None:
-            summaries.pictures(run.step)
+        def on_epoch_end(epoch: int, logs: dict[str, float], summaries: Summaries | None) -> float | None:
+            model = run.current_model()
             shown = "  ".join(f"{key} {value:.4g}" for key, value in logs.items())
             progress.write(f"epoch {epoch}/{settings.epochs}  {shown}")
-            if val_clips is not None:
-                model = codec.FrozenModel(run.model)
-                scores = validation_scores(model, settings.front_end, val_clips, settings.bpp)
-                summaries.validation(run.step, scores)
-                _hear(run, model, val_clips, summaries)
-                shown = "  ".join(f"{key} {value:.4g}" for key, value in scores.items())
-                progress.write(f"  on natural audio: {shown}")
+            last.update(logs)
+            if summaries is not None:
+                summaries.pictures(run.step)
+            if val_clips is None or summaries is None:
+                return None
+            frozen = codec.FrozenModel(model)
+            scores = validation_scores(frozen, settings.front_end, val_clips, settings.bpp)
+            summaries.validation(run.step, scores)
+            _hear(run, frozen, val_clips, summaries)
+            shown = "  ".join(f"{key} {value:.4g}" for key, value in scores.items())
+            progress.write(f"  on natural audio: {shown}")
+            last.update({f"natural_{key}": value for key, value in scores.items()})
+            return scores["mse"]
 
-        run.train(checkpoint_every, on_step, on_epoch_end)
+        run.train(values.checkpoint_every, on_step, on_epoch_end, values.steps_per_execution)
+        if run.stopped_early:
+            progress.write(f"stopped early: {settings.early_stop} epochs brought nothing better")
+    return last
 
 
 def _hear(run: TrainingRun, model: codec.FrozenModel, clips: list[Clip], summaries: Summaries) -> None:

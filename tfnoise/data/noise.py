@@ -6,7 +6,15 @@ import tensorflow as tf
 
 
 def noise_images(
-    height: int, width: int, batch_size: int, seed: int = 0, first_image: int = 0, channels: int = 1
+    height: int,
+    width: int,
+    batch_size: int,
+    seed: int = 0,
+    first_image: int = 0,
+    channels: int = 1,
+    batches_per_step: int = 1,
+    workers: int = 1,
+    worker: int = 0,
 ) -> tf.data.Dataset:
     """Batches of uniform noise on [0, 1), without end and without repetition.
 
@@ -17,7 +25,11 @@ def noise_images(
       height, width, channels: of an image, pixels.
       batch_size: images in a batch.
       seed: of the run.
-      first_image: index of the first image.
+      first_image: index of the first image of all workers.
+      batches_per_step: of this worker, one for each of its replicas.
+      workers: how many share the images: in each step the first batches are the first worker's, and so on, so
+        that all together see what one worker with all batches would.
+      worker: which one this is, from 0.
 
     Returns:
       A dataset of `[batch_size, height, width, channels]`, float32.
@@ -27,6 +39,11 @@ def noise_images(
         seeds = tf.stack([tf.constant(seed, tf.int64), index])
         return tf.random.stateless_uniform([height, width, channels], seeds)
 
-    indices = tf.data.Dataset.counter(start=first_image)
+    mine = batch_size * batches_per_step
+
+    def index(place: tf.Tensor) -> tf.Tensor:
+        return first_image + place // mine * (workers * mine) + worker * mine + place % mine
+
+    indices = tf.data.Dataset.counter().map(index)
     batches = indices.map(image, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return batches.batch(batch_size, drop_remainder=True).prefetch(4)

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 _DPI = 150
 _PANEL_INCHES = (3.9, 2.5)
 _MOST_COLUMNS = 3
-_COLOURS = "magma"
+_COLOURS, _ERROR_COLOURS = "magma", "RdBu_r"
 _TICKS_HZ = (16000, 8000, 4000, 2000, 1000, 500, 250, 125)
 _LEAST_TICK_DISTANCE = 0.06
+_LEVEL_LABEL = "level [dB], 0 is the clip's peak"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,18 +66,50 @@ def clip_figure(panels: Sequence[Panel], title: str) -> Figure:
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     widest_db = max(panel.front_end.top_db for panel in panels)
     for number, (axis, panel) in enumerate(zip(axes, panels)):
-        shown = _draw(axis, panel, widest_db)
+        shown = _draw(axis, panel, _level_db(panel), (-widest_db, 0.0))
         if number % columns == 0:
             axis.set_ylabel("frequency [Hz]", fontsize=9)
         if number + columns >= len(panels):
             axis.set_xlabel("time [s]", fontsize=9)
     for axis in axes[len(panels) :]:
         axis.remove()
-    bar = figure.colorbar(shown, ax=list(axes[: len(panels)]), pad=0.015, aspect=14 * rows + 6, fraction=0.05)
-    bar.set_label("level [dB], 0 is the clip's peak", fontsize=9)
-    bar.ax.tick_params(labelsize=8)
-    bar.outline.set_linewidth(0.5)
+    _add_scale(figure, shown, list(axes[: len(panels)]), _LEVEL_LABEL, aspect=14 * rows + 6)
     # File names may hold dollar signs, which would otherwise start a formula.
+    figure.suptitle(title, fontsize=11, parse_math=False)
+    return figure
+
+
+def error_figure(original: Panel, reconstruction: Panel, title: str) -> Figure:
+    """A spectrogram, its reconstruction and the error between them, side by side.
+
+    The first two share the scale of `clip_figure`.  The error is reconstruction less original, on a scale of
+    its own that is centred on 0 and as wide as theirs; what is too loud is red, what is too quiet blue.
+
+    Args:
+      original, reconstruction: of one size and front end.
+      title: of the whole picture.
+
+    Returns:
+      A `matplotlib.figure.Figure` of its own, which pyplot does not know.
+    """
+    from matplotlib.figure import Figure
+
+    size = (3 * _PANEL_INCHES[0] + 2.2, _PANEL_INCHES[1] + 1.1)
+    figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    axes = list(figure.subplots(1, 3))
+    top_db = original.front_end.top_db
+    for axis, panel in zip(axes, (original, reconstruction)):
+        level = _draw(axis, panel, _level_db(panel), (-top_db, 0.0))
+    error_db = _level_db(reconstruction) - _level_db(original)
+    rms_db = float(np.sqrt(np.mean(np.square(error_db))))
+    difference = Panel(reconstruction.image, reconstruction.front_end, "error", f"RMS {rms_db:.1f} dB")
+    error = _draw(axes[2], difference, error_db, (-top_db / 2, top_db / 2), _ERROR_COLOURS)
+    for axis in axes:
+        axis.set_xlabel("time [s]", fontsize=9)
+    axes[0].set_ylabel("frequency [Hz]", fontsize=9)
+    _add_scale(figure, level, axes[:2], _LEVEL_LABEL, aspect=20)
+    _add_scale(figure, error, axes[2:], "reconstruction − original [dB]", aspect=20, extend="both")
     figure.suptitle(title, fontsize=11, parse_math=False)
     return figure
 
@@ -94,17 +127,22 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def _draw(axis: Any, panel: Panel, widest_db: float) -> Any:
+def _level_db(panel: Panel) -> np.ndarray:
+    return (panel.image[..., 0] - 1.0) * panel.front_end.top_db
+
+
+def _draw(
+    axis: Any, panel: Panel, values_db: np.ndarray, limits_db: tuple[float, float], colours: str = _COLOURS
+) -> Any:
     mels, frames = panel.image.shape[:2]
-    level_db = (panel.image[..., 0] - 1.0) * panel.front_end.top_db
     shown = axis.imshow(
-        level_db,
+        values_db,
         origin="lower",
         aspect="auto",
         interpolation="nearest",
-        cmap=_COLOURS,
-        vmin=-widest_db,
-        vmax=0.0,
+        cmap=colours,
+        vmin=limits_db[0],
+        vmax=limits_db[1],
         extent=(0.0, panel.front_end.duration_s(frames), -0.5, mels - 0.5),
     )
     bands, labels = frequency_ticks(panel.front_end)
@@ -131,6 +169,13 @@ def _draw(axis: Any, panel: Panel, widest_db: float) -> Any:
         parse_math=False,
     )
     return shown
+
+
+def _add_scale(figure: Any, shown: Any, axes: list[Any], label: str, aspect: float, **options: Any) -> None:
+    bar = figure.colorbar(shown, ax=axes, pad=0.015, aspect=aspect, fraction=0.05, **options)
+    bar.set_label(label, fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_linewidth(0.5)
 
 
 def frequency_ticks(front_end: FrontEnd) -> tuple[list[float], list[str]]:

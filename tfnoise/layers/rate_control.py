@@ -65,12 +65,12 @@ class RateControl(tf.keras.layers.Layer):
 
     def begin(self, distortion: tf.Tensor) -> None:
         """Takes the scale from the distortion of the first step; later calls change nothing."""
-        first = tf.maximum(_mean_over_replicas(tf.stop_gradient(distortion)), 1e-6)
+        first = tf.maximum(mean_over_replicas(tf.stop_gradient(distortion)), 1e-6)
         self.scale.assign(tf.where(self.scale > 0, self.scale, first))
 
     def update(self, counted_bpp: tf.Tensor) -> None:
         """Moves the multiplier after a step whose rounded symbols took `counted_bpp` bits per pixel."""
-        relative = tf.maximum(_mean_over_replicas(counted_bpp), 1e-9) / self.target_bpp
+        relative = tf.maximum(mean_over_replicas(counted_bpp), 1e-9) / self.target_bpp
         error = tf.clip_by_value(tf.math.log(relative), -1.0, 1.0)
         integral_steps = max(LEAST_INTEGRAL_STEPS, INTEGRAL_SHARE * self.steps)
         moved = self.log_multiplier + PROPORTIONAL_GAIN / integral_steps * error
@@ -87,7 +87,8 @@ class RateControl(tf.keras.layers.Layer):
         }
 
 
-def _mean_over_replicas(value: tf.Tensor) -> tf.Tensor:
+def mean_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    """The mean of a value over the replicas of a strategy; the value itself where there is one."""
     context = tf.distribute.get_replica_context()
     if context and context.num_replicas_in_sync > 1:
         return context.all_reduce(tf.distribute.ReduceOp.MEAN, value)

@@ -7,13 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfnoise.layers.normalisation import normalisation
+
 TOTAL_STRIDE = 16
 """Pixels of the image a latent column (or row) stands for: four convolutions of stride 2."""
 
 LEAKY_RELU_SLOPE = 0.2
-
-MOMENTUM = 0.95
-"""Of BatchNorm's averages.  Keras' 0.99 would still remember the initial values after hundreds of steps."""
 
 
 def pad_to_stride(images: tf.Tensor) -> tf.Tensor:
@@ -30,18 +29,11 @@ def pad_to_stride(images: tf.Tensor) -> tf.Tensor:
     return padded
 
 
-def _normalisation(fused: bool = True) -> tf.keras.layers.Layer:
-    # The synchronized layer is twice as slow as the fused one, so it is kept for where it is needed.
-    several = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    options = {"synchronized": True} if several else {"fused": fused}
-    return tf.keras.layers.BatchNormalization(momentum=MOMENTUM, **options)
-
-
 def _hidden_stages(convolution: Callable[[], tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
     """Three times a convolution without bias, BatchNorm and LeakyReLU."""
     stages = []
     for _ in range(3):
-        stages += [convolution(), _normalisation(), tf.keras.layers.LeakyReLU(LEAKY_RELU_SLOPE)]
+        stages += [convolution(), normalisation(), tf.keras.layers.LeakyReLU(LEAKY_RELU_SLOPE)]
     return stages
 
 
@@ -77,7 +69,7 @@ class AnalysisTransform(tf.keras.layers.Layer):
         self.stages.append(self._convolution(self.latent_channels, use_bias=not bounded, gain=latent_gain))
         if bounded:
             # TensorFlow's graph optimizer joins a fused BatchNorm and a Tanh to an operation that it lacks.
-            self.stages += [_normalisation(fused=False), tf.keras.layers.Activation("tanh")]
+            self.stages += [normalisation(fused=False), tf.keras.layers.Activation("tanh")]
 
     def _convolution(self, filters: int, use_bias: bool, gain: float = 1.0) -> tf.keras.layers.Layer:
         glorot = tf.keras.initializers.VarianceScaling(gain**2, mode="fan_avg", distribution="uniform")

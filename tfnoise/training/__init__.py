@@ -1,17 +1,38 @@
-"""Training on noise: the run, its settings, its curves."""
+"""Training on noise: the run, its settings, where it is computed, its checkpoints, its curves."""
 
+from tfnoise.training.precision import PRECISIONS, faster_precision
 from tfnoise.training.run import TrainingDiverged, TrainingRun, compiled_model, run_record
-from tfnoise.training.settings import TrainingSettings, check_same_settings, write_json, write_settings
+from tfnoise.training.settings import (
+    EXPORTS,
+    SCHEDULES,
+    TrainingSettings,
+    check_same_settings,
+    precision_of,
+    write_json,
+    write_settings,
+)
+from tfnoise.training.stopping import Stopped
+from tfnoise.training.strategies import STRATEGIES, is_chief, make_strategy, workers_of
 from tfnoise.training.summaries import Summaries
 
 __all__ = [
+    "EXPORTS",
+    "PRECISIONS",
+    "SCHEDULES",
+    "STRATEGIES",
+    "Stopped",
     "Summaries",
     "TrainingDiverged",
     "TrainingRun",
     "TrainingSettings",
     "check_same_settings",
     "compiled_model",
+    "faster_precision",
+    "is_chief",
+    "make_strategy",
+    "precision_of",
     "run_record",
+    "workers_of",
     "write_json",
     "write_settings",
 ]

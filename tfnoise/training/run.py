@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ from tfnoise.autoencoder import Autoencoder
 from tfnoise.data.noise import noise_images
 from tfnoise.errors import InputError
 from tfnoise.losses import loss_by_name
+from tfnoise.training.checkpoints import Checkpoints
+from tfnoise.training.optimizers import make_optimizer
 from tfnoise.training.settings import TrainingSettings
+from tfnoise.training.stopping import Stopped, StopSignals
+from tfnoise.training.strategies import is_chief, workers_of
 from tfnoise.training.summaries import Summaries
 
-CHECKPOINTS_FOLDER = "checkpoints"
 SUMMARY_EVERY = 20
 """Steps between two points of the curves; each point is the mean since the last."""
-
-KEPT_CHECKPOINTS = 3
 
 
 class TrainingDiverged(InputError):
@@ -37,22 +39,49 @@ class TrainingRun:
     Args:
       settings: what decides the result.
       run_dir: where checkpoints and logs go; made if absent.
+      strategy: where it is computed; None: where the caller is. The settings' batch is that of all replicas.
+      tell: called with a line for each checkpoint that is damaged.
 
     Attributes:
       model: the autoencoder.
       step: how many steps are done.
+      chief: whether this process's files are the run's.
+
+    Raises:
+      InputError: no checkpoint can be read, or the replicas cannot share the batch.
     """
 
-    def __init__(self, settings: TrainingSettings, run_dir: Path):
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        run_dir: Path,
+        strategy: tf.distribute.Strategy | None = None,
+        tell: Callable[[str], None] = lambda line: None,
+    ):
         self.settings, self.run_dir = settings, run_dir
-        self.model, self._optimizer = compiled_model(settings)
-        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        checkpoint = tf.train.Checkpoint(model=self.model, optimizer=self._optimizer, step=self._step)
-        self._manager = tf.train.CheckpointManager(
-            checkpoint, str(run_dir / CHECKPOINTS_FOLDER), KEPT_CHECKPOINTS, checkpoint_name="step"
+        self._strategy = strategy or tf.distribute.get_strategy()
+        self.chief = is_chief(self._strategy)
+        replicas = self._strategy.num_replicas_in_sync
+        if settings.batch_size % replicas:
+            raise InputError(
+                f"--batch_size={settings.batch_size}: {replicas} replicas cannot share it; give a multiple"
+            )
+        with self._strategy.scope():
+            self.model, self._optimizer = compiled_model(settings)
+            self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+            self._best = tf.Variable(math.inf, trainable=False)
+            self._epochs_since_best = tf.Variable(0, dtype=tf.int64, trainable=False)
+        checkpoint = tf.train.Checkpoint(
+            model=self.model,
+            optimizer=self._optimizer,
+            step=self._step,
+            best=self._best,
+            epochs_since_best=self._epochs_since_best,
         )
-        if self._manager.latest_checkpoint:
-            _restore(checkpoint, self._manager.latest_checkpoint)
+        self._checkpoints = Checkpoints(checkpoint, run_dir, self.chief)
+        self._twin: Autoencoder | None = None
+        self._checkpoints.restore_newest(tell)
+        self._check_same_step()
 
     @property
     def step(self) -> int:
@@ -62,51 +91,152 @@ class TrainingRun:
     @property
     def last_checkpoint(self) -> str | None:
         """The path of the newest checkpoint."""
-        return self._manager.latest_checkpoint
+        return self._checkpoints.newest
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether so many epochs as `early_stop` says brought nothing better."""
+        patience = self.settings.early_stop
+        return bool(patience) and int(self._epochs_since_best.numpy()) >= patience
 
     def train(
         self,
         checkpoint_every: int,
         on_step: Callable[[dict[str, float]], None],
-        on_epoch_end: Callable[[int, dict[str, float], Summaries], None],
+        on_epoch_end: Callable[[int, dict[str, float], Summaries | None], float | None],
+        steps_per_execution: int = 1,
     ) -> None:
         """Trains from the present step to the last.
 
         Args:
           checkpoint_every: steps between two checkpoints; one is saved at the start and the end in any case.
-          on_step: called after each step with its logs.
-          on_epoch_end: called after each epoch with its number (from 1), the last logs and the summaries.
+          on_step: called after each step, or so many as are executed at once, with the last one's logs.
+          on_epoch_end: called after each epoch with its number (from 1), the last logs and, in the chief's
+            process, the summaries; returns what decides the best epoch, less being better, or None for the
+            loss.
+          steps_per_execution: steps that TensorFlow takes at once; they change no weight.
 
         Raises:
           TrainingDiverged: the loss or the gradient is no longer finite.
+          Stopped: a signal came, and a checkpoint is saved.
+          InputError: a checkpoint cannot be written.
         """
         settings = self.settings
-        batches = noise_images(
-            settings.patch_size,
-            settings.patch_size,
-            settings.batch_size,
-            seed=settings.seed,
-            first_image=self.step * settings.batch_size,
-        )
-        iterator = iter(batches)
+        iterator = self._batches()
         train_step = self.model.make_train_function()
         self.model.reset_metrics()
         if self.step == 0:
             self._save()
-        with Summaries(self.run_dir, self.model, settings) as summaries:
-            while self.step < settings.steps:
-                logs = {name: float(value) for name, value in train_step(iterator).items()}
-                self._check_finite(logs)
-                self._step.assign_add(1)
-                on_step(logs)
-                step = self.step
-                if step % SUMMARY_EVERY == 0 or step == settings.steps:
-                    summaries.scalars(step, logs)
-                    self.model.reset_metrics()
-                if step % checkpoint_every == 0 or step == settings.steps:
-                    self._save()
-                if step % settings.steps_per_epoch == 0:
-                    on_epoch_end(step // settings.steps_per_epoch, logs, summaries)
+        model = self.current_model()
+        summaries = Summaries(self.run_dir, model, settings) if self.chief else None
+        boundaries = (SUMMARY_EVERY, checkpoint_every, settings.steps_per_epoch, settings.steps)
+        try:
+            with StopSignals() as signals:
+                while self.step < settings.steps and not self.stopped_early:
+                    before = self.step
+                    count = min([steps_per_execution, *(every - before % every for every in boundaries)])
+                    self.model._steps_per_execution.assign(count)
+                    logs = {name: float(value) for name, value in train_step(iterator).items()}
+                    self._check_finite(logs)
+                    step = before + count
+                    self._step.assign(step)
+                    on_step(logs)
+                    if summaries and (step % SUMMARY_EVERY == 0 or step == settings.steps):
+                        rate = float(self._optimizer.learning_rate.numpy())
+                        summaries.scalars(step, {**logs, "learning_rate": rate})
+                    if step % SUMMARY_EVERY == 0:
+                        self.model.reset_metrics()
+                    if step % settings.steps_per_epoch == 0:
+                        score = on_epoch_end(step // settings.steps_per_epoch, logs, summaries)
+                        self._note_epoch(logs["loss"] if score is None else score)
+                    if step % checkpoint_every == 0 or step == settings.steps or self.stopped_early:
+                        self._save()
+                    if self._all_stop(signals.number is not None, step):
+                        self._save()
+                        raise Stopped(signals.number or signal.SIGTERM, step)
+        finally:
+            if summaries:
+                summaries.__exit__(None, None, None)
+            self._checkpoints.close()
+
+    def current_model(self) -> Autoencoder:
+        """The model, or with several replicas a copy of it that one process alone can use.
+
+        With several workers all must call this, since each holds a share of the moving averages.
+        """
+        if self._strategy.num_replicas_in_sync == 1:
+            return self.model
+        if self._twin is None:
+            self._twin, _ = compiled_model(self.settings)
+        for mine, theirs in zip(_parts(self.model), _parts(self._twin)):
+            theirs.set_weights(mine.get_weights())
+        if self.model.rate_control is not None:
+            self._twin.rate_control.set_weights(self.model.rate_control.get_weights())
+        return self._twin
+
+    def final_model(self) -> Autoencoder:
+        """What is exported: the last step's weights or the best epoch's, or their moving average.
+
+        With several workers all must call this.
+        """
+        if self.settings.export == "best":
+            self._checkpoints.restore_best()
+        if self.settings.ema:
+            self._optimizer.finalize_variable_values(self.model.trainable_variables)
+        return self.current_model()
+
+    def _check_same_step(self) -> None:
+        if workers_of(self._strategy) == 1:
+            return
+        step = float(self.step)
+        ends = []
+        for sign in (1, -1):
+            values = self._strategy.run(lambda sign=sign: tf.constant([sign * step]))
+            ends.append(float(tf.reduce_max(self._strategy.gather(values, axis=0))))
+        if ends[0] != -ends[1]:
+            raise InputError(
+                f"{self.run_dir}: workers see checkpoints of steps {-ends[1]:.0f} to {ends[0]:.0f}; "
+                f"--run_dir must be one folder that all of them share"
+            )
+
+    def _batches(self) -> Any:
+        settings, strategy = self.settings, self._strategy
+        replicas = strategy.num_replicas_in_sync
+
+        def dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            workers = context.num_input_pipelines
+            return noise_images(
+                settings.patch_size,
+                settings.patch_size,
+                settings.batch_size // replicas,
+                seed=settings.seed,
+                first_image=self.step * settings.batch_size,
+                batches_per_step=replicas // workers,
+                workers=workers,
+                worker=context.input_pipeline_id,
+            )
+
+        if replicas == 1 and workers_of(strategy) == 1:
+            return iter(dataset(tf.distribute.InputContext(1, 0, 1)))
+        return iter(strategy.distribute_datasets_from_function(dataset))
+
+    def _all_stop(self, stop: bool, step: int) -> bool:
+        """Whether any worker was asked to stop; several agree at the curves' points, to save together."""
+        if workers_of(self._strategy) == 1:
+            return stop
+        if step % SUMMARY_EVERY:
+            return False
+        votes = self._strategy.run(lambda: tf.constant(float(stop)))
+        return bool(self._strategy.reduce(tf.distribute.ReduceOp.SUM, votes, axis=None) > 0)
+
+    def _note_epoch(self, score: float) -> None:
+        """Keeps the best epoch."""
+        if score < float(self._best.numpy()):
+            self._best.assign(score)
+            self._epochs_since_best.assign(0)
+            self._checkpoints.save(self.step, best=True)
+        else:
+            self._epochs_since_best.assign_add(1)
 
     def _check_finite(self, logs: dict[str, float]) -> None:
         for name in ("loss", "gradient_norm"):
@@ -118,7 +248,7 @@ class TrainingRun:
                 )
 
     def _save(self) -> None:
-        self._manager.save(checkpoint_number=self.step)
+        self._checkpoints.save(self.step)
 
 
 def compiled_model(settings: TrainingSettings) -> tuple[Autoencoder, tf.keras.optimizers.Optimizer]:
@@ -136,22 +266,24 @@ def compiled_model(settings: TrainingSettings) -> tuple[Autoencoder, tf.keras.op
         control_steps=settings.steps,
         seed=settings.seed,
     )
-    optimizer = tf.keras.optimizers.Adam(settings.learning_rate)
+    optimizer = make_optimizer(settings)
     loss = loss_by_name(settings.loss, settings.ms_ssim_scales, settings.nlpd_parameters)
-    model.compile(optimizer=optimizer, loss=loss)
+    # More than one, so that Keras makes a loop; how many are taken is decided before each call.
+    model.compile(optimizer=optimizer, loss=loss, steps_per_execution=2)
     model(tf.zeros([1, settings.patch_size, settings.patch_size, 1]))
     optimizer.build(model.trainable_variables)
     return model, optimizer
 
 
-def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
-    try:
-        checkpoint.restore(path).assert_existing_objects_matched()
-    except (tf.errors.OpError, AssertionError, ValueError):
-        remedy = "begin anew with --overwrite or another --name"
-        raise InputError(f"{path}: damaged checkpoint; {remedy}") from None
+def _parts(model: Autoencoder) -> tuple[tf.keras.layers.Layer, ...]:
+    return model.analysis, model.synthesis, model.bottleneck
 
 
-def run_record(settings: TrainingSettings) -> dict[str, Any]:
-    """What an exported model tells of its training."""
-    return {**settings.to_dict(), "steps": settings.steps, "uses_natural_data": False}
+def run_record(settings: TrainingSettings, natural: bool = False) -> dict[str, Any]:
+    """What an exported model tells of its training.
+
+    Args:
+      settings: of the training.
+      natural: whether natural audio decided when it ended or what is exported.
+    """
+    return {**settings.to_dict(), "steps": settings.steps, "uses_natural_data": natural}

@@ -17,6 +17,11 @@ from tfnoise.layers import TOTAL_STRIDE, latent_channels_for
 from tfnoise.losses import NLPDParameters, canonical_name, loss_terms, smallest_side
 
 FLAGS_FILE = "flags.json"
+RUN_FORMAT = 1
+"""Of a run's folder; a version of tfnoise that computes or stores a training otherwise has another."""
+
+SCHEDULES = ("constant", "cosine")
+EXPORTS = ("last", "best")
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,11 @@ class TrainingSettings:
     learning_rate: float = 1e-3
     seed: int = 0
     precision: str = "float32"
+    learning_rate_schedule: str = "constant"
+    clip_norm: float = 0.0
+    ema: float = 0.0
+    early_stop: int = 0
+    export: str = "last"
     front_end: FrontEnd = dataclasses.field(default_factory=FrontEnd)
 
     def __post_init__(self) -> None:
@@ -54,6 +64,14 @@ class TrainingSettings:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise UsageError(f"--{name} must be a positive number, not {value}")
+        for name in ("clip_norm", "early_stop"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise UsageError(f"--{name} must be 0 (off) or more, not {getattr(self, name)}")
+        if not 0 <= self.ema < 1:
+            raise UsageError(f"--ema must be from 0 (off) to below 1, as 0.999, not {self.ema}")
+        for name, known in (("learning_rate_schedule", SCHEDULES), ("export", EXPORTS)):
+            if getattr(self, name) not in known:
+                raise UsageError(f"--{name} must be one of {', '.join(known)}, not {getattr(self, name)}")
         try:
             terms = loss_terms(self.loss)
         except ValueError as error:
@@ -111,13 +129,21 @@ class TrainingSettings:
 
 def write_settings(settings: TrainingSettings, run_dir: Path) -> None:
     """Writes the settings beside a run's checkpoints, whole or not at all."""
-    write_json(settings.to_dict(), run_dir / FLAGS_FILE)
+    write_json({**settings.to_dict(), "run_format": RUN_FORMAT}, run_dir / FLAGS_FILE)
 
 
 def write_json(values: dict[str, Any], path: Path) -> None:
     """Writes a JSON file under a temporary name, then renames it."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
+
+
+def precision_of(run_dir: Path) -> str | None:
+    """The precision that a run was begun with; None where there is no run that tells."""
+    try:
+        return str(json.loads((run_dir / FLAGS_FILE).read_text())["precision"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def check_same_settings(settings: TrainingSettings, run_dir: Path) -> None:
@@ -132,10 +158,16 @@ def check_same_settings(settings: TrainingSettings, run_dir: Path) -> None:
         raise InputError(f"{run_dir}: holds files, but no {FLAGS_FILE} of a training; name another --run_dir")
     try:
         before = json.loads(path.read_text())
+        run_format = before.get("run_format", RUN_FORMAT)
         now = json.loads(json.dumps(settings.to_dict()))
         differing = [name for name in now if before.get(name, now[name]) != now[name]]
     except (ValueError, AttributeError):
         raise UsageError(f"{path}: damaged; begin anew with --overwrite or another --name") from None
+    if run_format != RUN_FORMAT:
+        raise InputError(
+            f"{run_dir}: a run of another version of tfnoise (format {run_format}, not {RUN_FORMAT}); "
+            f"go on with that version, or give another --name"
+        )
     if differing:
         changes = ", ".join(
             f"--{name}={_brief(before[name])} (now {_brief(now[name])})" for name in differing[:4]

@@ -1,0 +1,145 @@
+"""Trainings that are killed and begun again end with the weights of one that was left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+TINY = "--loss=nlpd --filters=8 --patch_size=32 --batch_size=4 --epochs=2 --steps_per_epoch=10".split()
+STEPS = 20
+
+
+def weights(run_dir: Path, step: int = STEPS) -> dict[str, np.ndarray]:
+    """All of a checkpoint but the means behind the logs, and the best epoch's loss, which is such a mean."""
+    reader = tf.train.load_checkpoint(str(run_dir / "checkpoints" / f"step-{step}"))
+    names = reader.get_variable_to_shape_map()
+    left_out = ("_trackers", "_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter", "best/", "epochs_since_best")
+    return {name: reader.get_tensor(name) for name in names if not any(part in name for part in left_out)}
+
+
+def assert_same(a: dict[str, np.ndarray], b: dict[str, np.ndarray], atol: float = 0.0) -> None:
+    assert set(a) == set(b) and len(a) > 50
+    for name in a:
+        np.testing.assert_allclose(a[name], b[name], rtol=0, atol=atol, err_msg=name)
+
+
+def start(repo_root: Path, folder: Path, *flags: str, tf_config: dict | None = None) -> subprocess.Popen:
+    environment = {**os.environ, **({"TF_CONFIG": json.dumps(tf_config)} if tf_config else {})}
+    command = [sys.executable, str(repo_root / "bin" / "train"), *TINY, *flags]
+    # A file, not a pipe: nobody reads while the process runs.
+    with open(folder / f"log_{time.monotonic_ns()}", "w+") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=environment)
+    process.log = Path(log.name)
+    return process
+
+
+def wait_for(condition, process: subprocess.Popen, timeout_s: float = 240) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert process.poll() is None, process.log.read_text()
+        assert time.monotonic() < end, process.log.read_text()
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(repo_root, tmp_path_factory) -> Path:
+    """A folder with the runs entropy and levels that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    for bottleneck in ("entropy", "levels"):
+        flags = [f"--run_dir={bottleneck}", "--name=m", f"--bottleneck={bottleneck}"]
+        process = start(repo_root, folder, *flags)
+        assert process.wait(timeout=300) == 0, process.log.read_text()
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bottleneck", ["entropy", "levels"])
+def test_kill_9_loses_nothing_that_was_checkpointed(repo_root, tmp_path, undisturbed, bottleneck):
+    flags = ["--run_dir=run", "--name=m", f"--bottleneck={bottleneck}", "--checkpoint_every=2"]
+    for reached in (4, 10):
+        process = start(repo_root, tmp_path, *flags)
+        wait_for((tmp_path / "run" / "checkpoints" / f"step-{reached}.index").exists, process)
+        process.kill()
+        process.wait()
+    process = start(repo_root, tmp_path, *flags)
+    assert process.wait(timeout=300) == 0, process.log.read_text()
+    assert "resuming from step 1" in process.log.read_text()
+    assert_same(weights(tmp_path / "run"), weights(undisturbed / bottleneck))
+    again = start(repo_root, tmp_path, *flags)
+    assert again.wait(timeout=300) == 0 and "this training is finished" in again.log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_finishes_the_step_and_saves(repo_root, tmp_path, undisturbed, number):
+    flags = ["--run_dir=run", "--name=m", "--checkpoint_every=1000"]
+    process = start(repo_root, tmp_path, *flags)
+    wait_for(lambda: "training " in process.log.read_text() and "1/20" in process.log.read_text(), process)
+    process.send_signal(number)
+    assert process.wait(timeout=120) == 128 + number
+    text = process.log.read_text()
+    assert f"stopped by {number.name} at step" in text and "Traceback" not in text
+    step = int(text.split(f"stopped by {number.name} at step ")[1].split(";")[0])
+    assert (tmp_path / "run" / "checkpoints" / f"step-{step}.index").exists()
+    process = start(repo_root, tmp_path, *flags)
+    assert process.wait(timeout=300) == 0, process.log.read_text()
+    assert f"resuming from step {step}" in process.log.read_text() or step == STEPS
+    assert_same(weights(tmp_path / "run"), weights(undisturbed / "entropy"))
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def start_two(repo_root: Path, folder: Path, *flags: str) -> list[subprocess.Popen]:
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
+    return [
+        start(
+            repo_root,
+            folder,
+            "--strategy=multi_worker",
+            "--run_dir=run",
+            "--name=m",
+            *flags,
+            tf_config={"cluster": cluster, "task": {"type": "worker", "index": index}},
+        )
+        for index in range(2)
+    ]
+
+
+@pytest.mark.slow
+def test_two_workers_reach_the_weights_of_one_and_outlive_a_kill(repo_root, tmp_path, undisturbed):
+    """Both workers share a batch; one is killed on the way, the other ends with a word, both go on."""
+    flags = ["--checkpoint_every=5"]
+    workers = start_two(repo_root, tmp_path, *flags)
+    wait_for((tmp_path / "run" / "checkpoints" / "step-10.index").exists, workers[0])
+    workers[1].kill()
+    begin = time.monotonic()
+    workers[0].wait(timeout=120)
+    text = workers[0].log.read_text()
+    if workers[0].returncode == 0:
+        pytest.skip("the first worker was done before the second could be killed")
+    assert time.monotonic() - begin < 60
+    assert workers[0].returncode == 1 and "another worker is gone" in text.splitlines()[-1], text
+    assert not (tmp_path / "saved_models").exists()
+    for worker in start_two(repo_root, tmp_path, *flags):
+        assert worker.wait(timeout=300) == 0, worker.log.read_text()
+        assert "resuming from step 1" in worker.log.read_text()
+    assert_same(weights(tmp_path / "run"), weights(undisturbed / "entropy"), atol=2e-5)
+    assert [path.name for path in (tmp_path / "saved_models" / "m").iterdir()] == ["1"]

@@ -1,0 +1,113 @@
+"""The checkpoints of a run: whole or not there, the last few and the best; damaged ones are passed over."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfnoise.errors import InputError
+
+CHECKPOINTS_FOLDER = "checkpoints"
+KEPT_CHECKPOINTS = 3
+_LAST, _BEST = "step", "best"
+
+
+class Checkpoints:
+    """Saves and restores all that a training needs to go on.
+
+    TensorFlow writes a checkpoint's data under temporary names and its index last, so that what has an index
+    is whole unless the disk or a person damaged it. Of several workers all must save; the chief's files stay.
+
+    Args:
+      checkpoint: what is saved.
+      run_dir: the run's folder.
+      chief: whether this process's files are the run's.
+    """
+
+    def __init__(self, checkpoint: tf.train.Checkpoint, run_dir: Path, chief: bool = True):
+        self._checkpoint, self._chief = checkpoint, chief
+        self._folder = run_dir / CHECKPOINTS_FOLDER
+        # The others write because the chief cannot collect their shares of variables otherwise.
+        self._scratch = None if chief else tempfile.mkdtemp(prefix="tfnoise-worker-")
+        folder = self._folder if chief else Path(self._scratch)
+        if chief:
+            for leftover in self._folder.glob("*_temp"):
+                shutil.rmtree(leftover, ignore_errors=True)
+        self._last = tf.train.CheckpointManager(
+            checkpoint, str(folder), KEPT_CHECKPOINTS, checkpoint_name=_LAST
+        )
+        self._best = tf.train.CheckpointManager(checkpoint, str(folder / _BEST), 1, checkpoint_name=_BEST)
+
+    @property
+    def newest(self) -> str | None:
+        """The path of the newest checkpoint."""
+        found = self._found()
+        return found[-1] if found else None
+
+    def restore_newest(self, tell: Callable[[str], None]) -> bool:
+        """Restores the newest checkpoint that can be read.
+
+        Args:
+          tell: called with a line for each that is damaged.
+
+        Returns:
+          Whether there was one.
+
+        Raises:
+          InputError: all are damaged.
+        """
+        found = self._found()
+        for path in reversed(found):
+            if self._restored(path):
+                return True
+            tell(f"{path}: damaged checkpoint; trying the one before")
+        if found:
+            raise InputError(
+                f"{found[-1]}: damaged checkpoint; begin anew with --overwrite or another --name"
+            )
+        return False
+
+    def restore_best(self) -> bool:
+        """Restores the best checkpoint, if there is one that can be read."""
+        path = self._best.latest_checkpoint
+        return path is not None and self._restored(path)
+
+    def save(self, step: int, best: bool = False) -> None:
+        """Saves a checkpoint of a step, among the last or as the best.
+
+        Raises:
+          InputError: it cannot be written; those before are there still.
+        """
+        try:
+            (self._best if best else self._last).save(checkpoint_number=step)
+        except (tf.errors.OpError, OSError) as error:
+            if isinstance(error, (tf.errors.UnavailableError, tf.errors.AbortedError)):
+                raise
+            reason = " ".join(str(error).split())[:120]
+            remedy = "free some space, and the same command goes on from the checkpoint before"
+            raise InputError(f"{self._folder}: a checkpoint cannot be written ({reason}); {remedy}") from None
+
+    def close(self) -> None:
+        """Removes what the chief does not need."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _found(self) -> list[str]:
+        """The checkpoints by their files, oldest first; TensorFlow's own list could be damaged, too."""
+        numbered = []
+        for index in self._folder.glob(f"{_LAST}-*.index"):
+            number = index.stem.rsplit("-", 1)[1]
+            if number.isdigit():
+                numbered.append((int(number), str(index.with_suffix(""))))
+        return [path for _, path in sorted(numbered)]
+
+    def _restored(self, path: str) -> bool:
+        try:
+            self._checkpoint.restore(path).assert_existing_objects_matched()
+        except (tf.errors.OpError, AssertionError, ValueError):
+            return False
+        return True
