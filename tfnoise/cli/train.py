@@ -213,13 +213,13 @@ def _train(run: TrainingRun, values: flags.FlagValues, val_clips: list[Clip] | N
 
 
 def _hear(run: TrainingRun, model: codec.FrozenModel, clips: list[Clip], summaries: Summaries) -> None:
-    """Puts some clips into TensorBoard, as sound."""
+    """Puts some clips into TensorBoard, as pictures and sound."""
     chosen = [clips[place] for place in spread(len(clips), HEARD_CLIPS)]
     for clip in clip_images(chosen, run.settings.front_end):
         if not clip.problem:
             coded = code_image(model.code, clip.image, run.settings.bpp)
             name = f"natural {clip.id}"
-            summaries.sounds(run.step, name, clip.image, coded["reconstruction"], clip.reference_db)
+            summaries.clip(run.step, name, clip.image, coded["reconstruction"], clip.reference_db)
 
 
 def _bpp_on_noise(version: Path, settings: TrainingSettings) -> float:

@@ -94,7 +94,7 @@ def error_figure(original: Panel, reconstruction: Panel, title: str) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    size = (3 * _PANEL_INCHES[0] + 2.2, _PANEL_INCHES[1] + 1.1)
+    size = (3 * _PANEL_INCHES[0] + 2.2, _PANEL_INCHES[1] + 2.1)
     figure = Figure(figsize=size, layout="constrained", facecolor="white")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     axes = list(figure.subplots(1, 3))
@@ -108,8 +108,8 @@ def error_figure(original: Panel, reconstruction: Panel, title: str) -> Figure:
     for axis in axes:
         axis.set_xlabel("time [s]", fontsize=9)
     axes[0].set_ylabel("frequency [Hz]", fontsize=9)
-    _add_scale(figure, level, axes[:2], _LEVEL_LABEL, aspect=20)
-    _add_scale(figure, error, axes[2:], "reconstruction − original [dB]", aspect=20, extend="both")
+    _add_scale(figure, level, axes[:2], _LEVEL_LABEL, aspect=28)
+    _add_scale(figure, error, axes[2:], "reconstruction − original [dB]", aspect=28, extend="both")
     figure.suptitle(title, fontsize=11, parse_math=False)
     return figure
 

@@ -76,7 +76,7 @@ def spectrogram_picture(
       title: of the whole.
 
     Returns:
-      uint8 `[height, width, 3]`, some 400 by 1,400 pixels.
+      uint8 `[height, width, 3]`, 460 by 1,390 pixels.
     """
     error = float(np.mean(np.square(image - reconstruction)))
     panels = (

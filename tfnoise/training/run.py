@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 from collections.abc import Callable
@@ -128,7 +129,8 @@ class TrainingRun:
         if self.step == 0:
             self._save()
         model = self.current_model()
-        summaries = Summaries(self.run_dir, model, settings) if self.chief else None
+        summaries = Summaries(self.run_dir, model, settings, self.step) if self.chief else None
+        pause = summaries.paused if summaries else contextlib.nullcontext
         boundaries = (SUMMARY_EVERY, checkpoint_every, settings.steps_per_epoch, settings.steps)
         try:
             with StopSignals() as signals:
@@ -146,11 +148,12 @@ class TrainingRun:
                         summaries.scalars(step, {**logs, "learning_rate": rate})
                     if step % SUMMARY_EVERY == 0:
                         self.model.reset_metrics()
-                    if step % settings.steps_per_epoch == 0:
-                        score = on_epoch_end(step // settings.steps_per_epoch, logs, summaries)
-                        self._note_epoch(logs["loss"] if score is None else score)
-                    if step % checkpoint_every == 0 or step == settings.steps or self.stopped_early:
-                        self._save()
+                    with pause():
+                        if step % settings.steps_per_epoch == 0:
+                            score = on_epoch_end(step // settings.steps_per_epoch, logs, summaries)
+                            self._note_epoch(logs["loss"] if score is None else score)
+                        if step % checkpoint_every == 0 or step == settings.steps or self.stopped_early:
+                            self._save()
                     if self._all_stop(signals.number is not None, step):
                         self._save()
                         raise Stopped(signals.number or signal.SIGTERM, step)
