@@ -16,7 +16,9 @@ from tfnoise.training import TrainingDiverged, TrainingRun, TrainingSettings
 TINY = dict(filters=8, patch_size=32, batch_size=4, epochs=2, steps_per_epoch=6, ms_ssim_scales=2)
 
 
-def _train(run: TrainingRun, stop_after: int | None = None, checkpoint_every: int = 100) -> list[dict]:
+def _train(
+    run: TrainingRun, stop_after: int | None = None, checkpoint_every: int = 100, pictures: bool = False
+) -> list[dict]:
     logs: list[dict] = []
 
     class Stop(Exception):
@@ -27,8 +29,12 @@ def _train(run: TrainingRun, stop_after: int | None = None, checkpoint_every: in
         if len(logs) == stop_after:
             raise Stop
 
+    def on_epoch_end(epoch, values, summaries):
+        if pictures:
+            summaries.pictures(run.step)
+
     try:
-        run.train(checkpoint_every, on_step, lambda epoch, values, summaries: summaries.pictures(run.step))
+        run.train(checkpoint_every, on_step, on_epoch_end)
     except Stop:
         pass
     return logs
@@ -64,7 +70,7 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_path)
 
 
 def test_the_curves_and_pictures_are_in_the_event_files(tmp_path):
-    _train(TrainingRun(TrainingSettings(**TINY, loss="mse"), tmp_path))
+    _train(TrainingRun(TrainingSettings(**TINY, loss="mse"), tmp_path), pictures=True)
     tags = set()
     for path in glob.glob(str(tmp_path / "logs" / "events*")):
         for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
@@ -145,9 +151,9 @@ def test_steps_at_once_change_no_weight(tmp_path, bottleneck):
     settings = TrainingSettings(**TINY, loss="nlpd", bottleneck=bottleneck)
     weights = []
     for steps in (1, 4):
-        run = TrainingRun(settings, tmp_path / str(steps))
+        run = TrainingRun(settings, tmp_path / str(steps), steps_per_execution=steps)
         seen = []
-        run.train(5, lambda logs, run=run, seen=seen: seen.append(run.step), lambda *_: None, steps)
+        run.train(5, lambda logs, run=run, seen=seen: seen.append(run.step), lambda *_: None)
         weights.append(_weights(run))
         assert seen == (list(range(1, 13)) if steps == 1 else [4, 5, 6, 10, 12])
     for a, b in zip(*weights):

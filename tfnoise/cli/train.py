@@ -96,7 +96,7 @@ def _train_with(strategy: tf.distribute.Strategy, values: flags.FlagValues) -> i
         check_writable("export_dir", model_folder)
         run_dir.mkdir(parents=True, exist_ok=True)
         write_settings(settings, run_dir)
-    run = TrainingRun(settings, run_dir, strategy, say)
+    run = TrainingRun(settings, run_dir, strategy, say, values.steps_per_execution)
     if run.step:
         say(f"resuming from step {run.step}")
     else:
@@ -206,7 +206,7 @@ def _train(run: TrainingRun, values: flags.FlagValues, val_clips: list[Clip] | N
             last.update({f"natural_{key}": value for key, value in scores.items()})
             return scores["mse"]
 
-        run.train(values.checkpoint_every, on_step, on_epoch_end, values.steps_per_execution)
+        run.train(values.checkpoint_every, on_step, on_epoch_end)
         if run.stopped_early:
             progress.write(f"stopped early: {settings.early_stop} epochs brought nothing better")
     return last

@@ -42,6 +42,7 @@ class TrainingRun:
       run_dir: where checkpoints and logs go; made if absent.
       strategy: where it is computed; None: where the caller is. The settings' batch is that of all replicas.
       tell: called with a line for each checkpoint that is damaged.
+      steps_per_execution: steps that TensorFlow takes at once; they change no weight.
 
     Attributes:
       model: the autoencoder.
@@ -58,8 +59,10 @@ class TrainingRun:
         run_dir: Path,
         strategy: tf.distribute.Strategy | None = None,
         tell: Callable[[str], None] = lambda line: None,
+        steps_per_execution: int = 1,
     ):
         self.settings, self.run_dir = settings, run_dir
+        self._at_once = steps_per_execution
         self._strategy = strategy or tf.distribute.get_strategy()
         self.chief = is_chief(self._strategy)
         replicas = self._strategy.num_replicas_in_sync
@@ -68,7 +71,7 @@ class TrainingRun:
                 f"--batch_size={settings.batch_size}: {replicas} replicas cannot share it; give a multiple"
             )
         with self._strategy.scope():
-            self.model, self._optimizer = compiled_model(settings)
+            self.model, self._optimizer = compiled_model(settings, steps_per_execution)
             self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
             self._best = tf.Variable(math.inf, trainable=False)
             self._epochs_since_best = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -105,7 +108,6 @@ class TrainingRun:
         checkpoint_every: int,
         on_step: Callable[[dict[str, float]], None],
         on_epoch_end: Callable[[int, dict[str, float], Summaries | None], float | None],
-        steps_per_execution: int = 1,
     ) -> None:
         """Trains from the present step to the last.
 
@@ -115,7 +117,6 @@ class TrainingRun:
           on_epoch_end: called after each epoch with its number (from 1), the last logs and, in the chief's
             process, the summaries; returns what decides the best epoch, less being better, or None for the
             loss.
-          steps_per_execution: steps that TensorFlow takes at once; they change no weight.
 
         Raises:
           TrainingDiverged: the loss or the gradient is no longer finite.
@@ -136,8 +137,9 @@ class TrainingRun:
             with StopSignals() as signals:
                 while self.step < settings.steps and not self.stopped_early:
                     before = self.step
-                    count = min([steps_per_execution, *(every - before % every for every in boundaries)])
-                    self.model._steps_per_execution.assign(count)
+                    count = min([self._at_once, *(every - before % every for every in boundaries)])
+                    if self._at_once > 1:
+                        self.model._steps_per_execution.assign(count)
                     logs = {name: float(value) for name, value in train_step(iterator).items()}
                     self._check_finite(logs)
                     step = before + count
@@ -254,7 +256,9 @@ class TrainingRun:
         self._checkpoints.save(self.step)
 
 
-def compiled_model(settings: TrainingSettings) -> tuple[Autoencoder, tf.keras.optimizers.Optimizer]:
+def compiled_model(
+    settings: TrainingSettings, steps_per_execution: int = 1
+) -> tuple[Autoencoder, tf.keras.optimizers.Optimizer]:
     """The untrained model of these settings and its optimizer; sets Keras' global seed and precision."""
     tf.keras.utils.set_random_seed(settings.seed)
     policy = "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
@@ -271,8 +275,8 @@ def compiled_model(settings: TrainingSettings) -> tuple[Autoencoder, tf.keras.op
     )
     optimizer = make_optimizer(settings)
     loss = loss_by_name(settings.loss, settings.ms_ssim_scales, settings.nlpd_parameters)
-    # More than one, so that Keras makes a loop; how many are taken is decided before each call.
-    model.compile(optimizer=optimizer, loss=loss, steps_per_execution=2)
+    # Where it is 1 Keras makes no loop, whose tracing takes as long again.
+    model.compile(optimizer=optimizer, loss=loss, steps_per_execution=steps_per_execution)
     model(tf.zeros([1, settings.patch_size, settings.patch_size, 1]))
     optimizer.build(model.trainable_variables)
     return model, optimizer
