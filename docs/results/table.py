@@ -265,7 +265,8 @@ def training_table() -> str:
     native = "has" if report["native_bfloat16"] else "does not have"
     lines = [
         f"Steps of the default settings (16 patches of 64 x 64, 128 filters), {report['cores']} cores,",
-        f"medians of {rounds} rounds in turns; the processor {native} bfloat16 natively. Measured on {report['date'][:10]}.",
+        f"medians of {rounds} rounds in turns; the processor {native} bfloat16 natively. Measured on "
+        f"{report['date'][:10]}.",
         "",
         "| trainer | loss | precision | ms a step | images/s | time of plain MSE |",
         "|---|---|---|---|---|---|",

@@ -33,7 +33,7 @@ def sound(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("bottleneck", ["entropy", "levels"])
+@pytest.mark.parametrize("bottleneck", ["entropy", pytest.param("levels", marks=pytest.mark.slow)])
 def test_symbols_of_one_thread_are_those_of_two(run_script, models, sound, tmp_path, bottleneck):
     model = models / "saved_models" / bottleneck
     coded = {}
