@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the tables of README.md, docs/sound.md and docs/training.md from the JSON files beside this script.
+"""Writes the tables of README.md and docs/sound.md from the JSON files beside this script.
 
 Results: each NAME.json is the output of bin/evaluate --json on models called LOSS_NAME_SEED. How they are
 made, for NAME in default, quick, paper and SEED in 0, 1, 2:
@@ -21,7 +21,6 @@ Speed, on a machine that does nothing else:
     bin/benchmark losses --rounds=15 --json > docs/results/losses.json
     bin/benchmark audio --data=FOLDER --rounds=9 --json > docs/results/audio.json
     bin/benchmark pipeline --data=FOLDER --json > docs/results/pipeline.json
-    bin/benchmark training --json > docs/results/training.json
     bin/benchmark codec --data=FOLDER --plot=docs/pictures/rate_distortion.png --overwrite --json > codec.json
 
 Sound, of models trained at the default settings with seed 0 and called by their losses:
@@ -41,7 +40,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 README = HERE.parents[1] / "README.md"
 SOUND = HERE.parent / "sound.md"
-TRAINING = HERE.parent / "training.md"
 LOSSES = ("mse", "nlpd", "ms_ssim")
 LISTENERS = ("listeners", "listeners_coded")
 KINDS = ("music", "speech", "environment")
@@ -257,34 +255,6 @@ def codec_table() -> str:
     return "\n".join(lines)
 
 
-def training_table() -> str:
-    """Trainers beside plain Keras: a row each."""
-    report = json.loads((HERE / "training.json").read_text())
-    titles = {"mse": "MSE", "ms_ssim": "MS-SSIM", "nlpd": "NLPD"}
-    rounds = report["trainers"][0]["rounds"]
-    native = "has" if report["native_bfloat16"] else "does not have"
-    lines = [
-        f"Steps of the default settings (16 patches of 64 x 64, 128 filters), {report['cores']} cores,",
-        f"medians of {rounds} rounds in turns; the processor {native} bfloat16 natively. Measured on "
-        f"{report['date'][:10]}.",
-        "",
-        "| trainer | loss | precision | ms a step | images/s | time of plain MSE |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in report["trainers"]:
-        low, high = row["of_floor_range"]
-        loss = titles.get(row["loss"], f"`{row['loss']}`")
-        lines.append(
-            f"| {row['trainer']} | {loss} | {row['precision']} | {1e3 * row['step_seconds']:.1f} "
-            f"| {row['images_per_s']:.0f} | {row['of_floor']:.2f} ({low:.2f} to {high:.2f}) |"
-        )
-    lines += [
-        "",
-        f"Two workers on this machine that share a batch: {report['workers']['images_per_s']:.0f} images/s.",
-    ]
-    return "\n".join(lines)
-
-
 def phases_table() -> str:
     """Phase reconstruction and mel inverse, method by method."""
     report = json.loads((HERE / "audio.json").read_text())
@@ -351,7 +321,6 @@ TABLES = {
     "speed": (README, speed_table),
     "sound": (README, sound_table),
     "codec": (README, codec_table),
-    "training": (TRAINING, training_table),
     "phases": (SOUND, phases_table),
     "kinds": (SOUND, kinds_table),
 }
