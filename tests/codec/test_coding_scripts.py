@@ -49,6 +49,19 @@ def test_there_and_back(run_script, place):
     assert first["model"] == second["model"] and first["kbps"] > 0
 
 
+def test_the_shipped_model_is_there_for_all(run_script, place):
+    """Without a model of that name below the working folder; and a file finds its model again."""
+    done = run_script("compress", "sounds/a.flac", "--json")
+    assert done.returncode == 0, done.stderr
+    [row] = json.loads(done.stdout)["files"]
+    assert row["path"] == "sounds/a.tfn" and 0.45 <= row["bpp_payload"] <= 0.5
+    assert abs(row["bpp_estimated"] - row["bpp_payload"]) * 128 * 46 <= 15
+    back = run_script("decompress", "sounds/a.tfn", "--iterations=1")
+    assert back.returncode == 0 and soundfile.info(place / "sounds" / "a.wav").frames == 16000
+    told = run_script("info", "sounds/a.tfn")
+    assert "best/1" in told.stdout and "range coded" in told.stdout
+
+
 def test_stereo_and_a_rate(run_script, place):
     done = run_script("compress", "sounds/a.flac", "-o", "c.tfn", MODEL, "--stereo", "--bpp=0.3", "--json")
     [row] = json.loads(done.stdout)["files"]
@@ -76,7 +89,7 @@ def test_a_damaged_file(run_script, place):
 def test_refusals_are_one_line(run_many, place):
     (place / "there.tfn").write_text("mine")
     cases = [
-        (["sounds/a.flac"], 1, "saved_models/best: there is no such model here"),
+        (["sounds/a.flac", "--model=saved_models/absent"], 1, "saved_models/absent: no such model folder"),
         (["sounds/a.flac", "-o", "there.tfn", MODEL], 1, "there.tfn: is there already"),
         (["sounds/a.flac", "sounds/more/b.wav", "-o", "x.tfn", MODEL], 2, "--output=x.tfn: is one file"),
         (["sounds/a.flac", MODEL, "--bpp=0"], 2, "--bpp=0: must be a rate above 0"),
