@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+_LONGEST_NAME_BYTES = 230
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -18,7 +20,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
       OSError: the folder is absent or cannot be written to.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # The longest names leave no room for more.
+    name = path.name if len(os.fsencode(path.name)) <= _LONGEST_NAME_BYTES else path.name[:50]
+    temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
+    if temporary.is_symlink():
+        temporary.unlink()
     try:
         yield temporary
         os.replace(temporary, path)

@@ -81,6 +81,7 @@ def test_silence_stays_silence_and_costs_least(coder):
     assert len(data) <= len(coder.compress(np.sin(np.arange(5000)).astype(np.float32), 44100))
     found, _ = coder.decompress(data)
     assert found.shape == (5000,) and np.all(found == 0)
+    assert len(data) == 82 and coder.estimated_bits(io.BytesIO(data)) == 0
 
 
 def test_same_bytes_twice(coder, sound):
@@ -118,6 +119,7 @@ def test_another_models_file_is_refused(models, entropy, sound):
         (np.zeros((2, 2, 2), np.float32), 8000, r"\[samples, channels\]"),
         (np.zeros(100, np.int16), 8000, "floats"),
         (np.full(100, np.nan, np.float32), 8000, "not finite"),
+        (np.full(100, 1e19), 8000, "reach 1.0e\\+19 where full scale is 1"),
         (np.zeros(100, np.float32), 10, "from 1000 to 1000000"),
         (np.zeros(100, np.float32), 8000.5, "from 1000 to 1000000"),
     ],

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -60,6 +63,42 @@ def test_the_shipped_model_is_there_for_all(run_script, place):
     assert back.returncode == 0 and soundfile.info(place / "sounds" / "a.wav").frames == 16000
     told = run_script("info", "sounds/a.tfn")
     assert "best/1" in told.stdout and "range coded" in told.stdout
+
+
+def test_two_names_of_one_folder_are_one_place(run_script, place):
+    (place / "also").symlink_to(place / "sounds", target_is_directory=True)
+    shutil.copy(place / "sounds" / "a.flac", place / "sounds" / "a.ogg")
+    done = run_script("compress", "sounds/a.flac", "also/a.ogg", MODEL)
+    assert done.returncode == 1 and "would be written to it" in done.stderr
+    assert not list(place.rglob("*.tfn"))
+
+
+def test_one_bad_name_or_file_leaves_the_others(run_script, place):
+    shutil.copy(place / "sounds" / "a.flac", place / "sounds" / "bad\udcff.flac")
+    shutil.copy(place / "sounds" / "a.flac", place / "sounds" / ("a" * 245 + ".flac"))
+    done = run_script("compress", "sounds", "-o", "coded", MODEL, "--json")
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    names = {row["path"] for row in report["files"]}
+    assert {"coded/a.tfn", "coded/more/b.tfn", f"coded/{'a' * 245}.tfn"} <= names
+    assert len(report["left_out"]) == 4 - len(names) + 1
+    (place / "coded" / "cut.tfn").write_bytes((place / "coded" / "a.tfn").read_bytes()[:50])
+    told = run_script("info", "coded", "--json")
+    assert told.returncode == 1 and len(json.loads(told.stdout)["files"]) == len(names)
+
+
+def test_a_signal_leaves_nothing_half_written(repo_root, place):
+    noise = np.random.default_rng(0).normal(0, 0.1, 8000 * 900).astype(np.float32)
+    soundfile.write(place / "long.wav", noise, 8000)
+    command = [sys.executable, str(repo_root / "bin" / "compress"), "long.wav", "-o", "out/long.tfn", MODEL]
+    process = subprocess.Popen(command, cwd=place, stderr=subprocess.PIPE, text=True)
+    while not (place / "out").is_dir():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    text = process.communicate(timeout=60)[1]
+    assert process.returncode == 143 and text.splitlines()[-1] == "compress: ended by SIGTERM"
+    assert list((place / "out").iterdir()) == []
 
 
 def test_stereo_and_a_rate(run_script, place):

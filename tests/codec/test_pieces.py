@@ -152,10 +152,27 @@ def test_memory_does_not_grow_with_the_sound(entropy):
 def test_claims_that_cannot_be(entropy, sound):
     data = entropy.compress(sound[:, 0], 8000)
     header = read_header(data)
-    check_claim(header, 1 << 24, 100)
-    with pytest.raises(BitstreamError, match="it claims 16777217 samples in 100 bytes"):
-        check_claim(header, (1 << 24) + 1, 100)
-    check_claim(header, (1 << 24) + 1, 2000)
+    check_claim(header, 1 << 26, 100)
+    with pytest.raises(BitstreamError, match="it claims 67108865 samples in 100 bytes"):
+        check_claim(header, (1 << 26) + 1, 100)
+    check_claim(header, (1 << 26) + 1, 2000)
+
+
+def test_a_file_inside_of_a_stream(entropy, sound):
+    data = entropy.compress(sound[:8000, 0], 8000)
+    stream = io.BytesIO(b"before" + data)
+    stream.seek(6)
+    found = np.concatenate(list(entropy.decompress_from(stream, iterations=0)))
+    np.testing.assert_array_equal(found[:, 0], entropy.decompress(data, iterations=0)[0])
+    with pytest.raises(ValueError, match="iterations must be"):
+        entropy.decompress(data, iterations=-1)
+
+
+def test_a_level_that_is_no_sounds_is_forged(entropy, sound):
+    data = bytearray(entropy.compress(sound[:8000, 0], 8000))
+    data[42:46] = np.float32(780).tobytes()
+    with pytest.raises(BitstreamError, match="a level of 780 dB is no sound's"):
+        entropy.decompress(reseal(bytes(data)))
 
 
 def test_a_forged_length_costs_nothing(entropy, sound):

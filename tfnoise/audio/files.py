@@ -44,7 +44,7 @@ _UNKNOWN_WAV_BYTES = 0x7FFF0000
 _UNKNOWN_SAMPLES = 2**62
 _VALUES_A_PIECE = 1 << 20
 # 120 dB above full scale; spectra of much more do not fit in float32.
-_LARGEST_VALUE = 1e6
+LARGEST_VALUE = 1e6
 _HEADER_BYTES = 1 << 16
 # Containers whose number of samples in the header is exact; the others' may be an estimate.
 _EXACT_CONTAINERS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF")
@@ -195,7 +195,7 @@ def sample_problem(path: str, samples: np.ndarray, minimum_samples: int = 1) -> 
     with np.errstate(invalid="ignore"):
         total = np.sum(samples, dtype=np.float64)
     loudest = max(float(samples.max()), -float(samples.min())) if np.isfinite(total) else 0.0
-    if loudest > _LARGEST_VALUE:
+    if loudest > LARGEST_VALUE:
         return f"{path}: its values reach {loudest:.1e} where full scale is 1; export it again"
     if not np.isfinite(total):
         bad = int(np.count_nonzero(~np.isfinite(samples)))

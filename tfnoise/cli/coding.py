@@ -21,6 +21,8 @@ SUFFIX = ".tfn"
 DAMAGED = 3
 """The exit status where a file is damaged, and what could be done was done."""
 
+# What concerns one file, and leaves the others as they are.
+_OF_ONE_FILE = (InputError, OSError, UnicodeError)
 # Where the shipped models are.
 _CLONE = Path(tfnoise.__file__).resolve().parents[1]
 
@@ -126,14 +128,14 @@ def each(
     for source in chosen:
         try:
             lengths[source] = seconds(source)
-        except InputError as error:
+        except _OF_ONE_FILE as error:
             problems.append(named(source, error))
     with SecondsOfSound(label, list(lengths.values())) as progress:
         for source in lengths:
             progress.begin(Path(source).name, lengths[source])
             try:
                 rows.append(work(source, chosen[source], progress.advance))
-            except InputError as error:
+            except _OF_ONE_FILE as error:
                 problems.append(named(source, error))
             progress.end()
     return rows, problems
@@ -141,7 +143,11 @@ def each(
 
 def named(source: str, error: Exception) -> str:
     """The error's line, with the file's name before it."""
-    text = str(error)
+    text = str(error).replace('on_damage="conceal"', "--on_damage=conceal")
+    if isinstance(error, UnicodeError):
+        text = "its name is no text; rename it"
+    elif isinstance(error, OSError):
+        text = f"{error.strerror or error}; check the file, its permissions and the space on the disk"
     return text if text.startswith(source) else f"{source}: {text}"
 
 

@@ -56,6 +56,8 @@ def compress_from_flags(arguments: Sequence[str]) -> int:
 
 def _say_missed_rates(rows: Sequence[dict[str, Any]], asked: float) -> None:
     for row in rows:
+        if row["silent"]:
+            continue
         rate = f"{row['bpp_payload']:.3f} bpp"
         if row["bpp_payload"] > asked:
             say(f"{row['path']}: is too short for {asked:g} bpp and has {rate}")

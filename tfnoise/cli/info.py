@@ -20,6 +20,7 @@ from tfnoise.codec.container import (
     summary,
     unpack_front_end,
 )
+from tfnoise.codec.decompression import is_silent_header
 from tfnoise.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -32,7 +33,7 @@ def info_from_flags(arguments: Sequence[str]) -> int:
     for source in dict.fromkeys(path for argument in arguments for path in coding.coded_files(argument)):
         try:
             rows.append(_told(Path(source), codecs))
-        except InputError as error:
+        except (InputError, OSError) as error:
             problems.append(coding.named(source, error))
     if rows:
         header = [
@@ -50,12 +51,10 @@ def info_from_flags(arguments: Sequence[str]) -> int:
         cells = [
             [
                 row["path"],
-                f"{row['duration_s']:.2f}",
+                _cell(row["duration_s"], ".2f"),
                 row["channels"],
-                "-" if row["bpp_estimated"] is None else f"{row['bpp_estimated']:.4f}",
-                f"{row['bpp_payload']:.4f}",
-                f"{row['bpp_file']:.4f}",
-                row["kbps"] and f"{row['kbps']:.2f}",
+                *(_cell(row[name], ".4f") for name in ("bpp_estimated", "bpp_payload", "bpp_file")),
+                _cell(row["kbps"], ".2f"),
                 row["blocks"],
                 "yes" if row["intact"] else "no",
                 row["model_name"] or row["model"][:12],
@@ -75,6 +74,10 @@ def info_from_flags(arguments: Sequence[str]) -> int:
     return status or (coding.DAMAGED if any(not row["intact"] for row in rows) else 0)
 
 
+def _cell(value: float | None, form: str) -> str:
+    return "-" if value is None else f"{value:{form}}"
+
+
 def described(path: Path, codec: Codec | None) -> dict[str, Any]:
     """What a file is, without decoding its sound; with its model also what its symbols should cost.
 
@@ -89,13 +92,14 @@ def described(path: Path, codec: Codec | None) -> dict[str, Any]:
             source.seek(0)
             estimate = codec.estimated_bits(source)
     mels = unpack_front_end(header.front_end).mels
-    pixels = max(1, mels * (found.frames or 0) * header.channels)
-    duration_s = (found.samples or 0) / header.sample_rate_hz
+    # Of an open stream that was cut short nobody knows the length.
+    pixels = mels * (found.frames or 0) * header.channels
+    duration_s = None if found.samples is None else found.samples / header.sample_rate_hz
     return {
         "path": str(path),
-        "bpp_estimated": None if estimate is None else estimate / pixels,
-        "bpp_payload": 8 * found.payload_bytes / pixels,
-        "bpp_file": 8 * size / pixels,
+        "bpp_estimated": None if estimate is None or not pixels else estimate / pixels,
+        "bpp_payload": 8 * found.payload_bytes / pixels if pixels else None,
+        "bpp_file": 8 * size / pixels if pixels else None,
         "kbps": 8 * size / duration_s / 1000 if duration_s else None,
         "duration_s": duration_s,
         "sample_rate_hz": header.sample_rate_hz,
@@ -107,6 +111,7 @@ def described(path: Path, codec: Codec | None) -> dict[str, Any]:
         "intact": found.intact,
         "problem": found.first_problem,
         "finest_step": header.step_index == 0,
+        "silent": is_silent_header(header),
         "model": header.fingerprint,
     }
 

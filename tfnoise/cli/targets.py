@@ -50,16 +50,19 @@ def targets(
                 target = folder / name(source)
             if chosen.get(source) == target:
                 continue
-            if target in taken:
-                both = f"{taken[target]} and {source}"
+            place = Path(os.path.realpath(target))
+            if place in taken:
+                both = f"{taken[place]} and {source}"
                 raise InputError(f"{target}: both {both} would be written to it; name them one at a time")
-            chosen[source], taken[target] = target, source
+            chosen[source], taken[place] = target, source
     inputs = {os.path.realpath(source) for source in chosen}
     for source, target in chosen.items():
         if os.path.realpath(target) in inputs:
             raise InputError(f"{target}: is an input itself; name another output")
         if "://" in source and output is None:
             raise UsageError(f"{source}: is remote; name with --output where its result goes")
+        if target.is_dir():
+            raise InputError(f"{target}: is a folder; name another output")
         if target.exists() and replace is not None:
             raise InputError(f"{target}: is there already; name another output or add {replace}")
     for folder in dict.fromkeys(target.parent for target in chosen.values()):

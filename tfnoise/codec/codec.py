@@ -23,7 +23,7 @@ from tfnoise.audio import FrontEnd
 from tfnoise.audio.phase import ITERATIONS
 from tfnoise.codec.compression import check_sound, write_compressed
 from tfnoise.codec.container import Header
-from tfnoise.codec.decompression import SymbolReader, sound_pieces
+from tfnoise.codec.decompression import SymbolReader, is_silent_header, sound_pieces
 from tfnoise.codec.endless import STREAM_BLOCK_FRAMES, compressed_stream
 from tfnoise.codec.loading import LoadedModel, load
 from tfnoise.codec.payload import PayloadCoder
@@ -130,7 +130,7 @@ class Codec:
         Raises:
           ValueError, InputError: as `compress`.
         """
-        check_sound(sample_rate_hz, channels)
+        sample_rate_hz = check_sound(sample_rate_hz, channels)
         self._check_rate(bpp)
         write_compressed(
             sink, pieces, sample_rate_hz, channels, self._model, self._payloads, bpp, downmixed, on_progress
@@ -164,7 +164,7 @@ class Codec:
         Raises:
           ValueError, InputError: as `compress`.
         """
-        check_sound(sample_rate_hz, channels)
+        sample_rate_hz = check_sound(sample_rate_hz, channels)
         self._check_rate(bpp)
         return compressed_stream(
             pieces, sample_rate_hz, channels, self._model, self._payloads, bpp, reference_db, block_frames
@@ -217,6 +217,8 @@ class Codec:
           BitstreamError: as `decompress`; of a stream that cannot seek when the reading comes to it.
           ValueError: on_damage is unknown.
         """
+        if int(iterations) != iterations or iterations < 0:
+            raise ValueError(f"iterations must be a whole number of 0 or more, not {iterations}")
         reader = self.symbols_of(stream, on_damage)
         pieces = sound_pieces(
             reader, self._model.module.dequantize, self._synthesise, self.front_end, iterations
@@ -237,6 +239,8 @@ class Codec:
           BitstreamError: it is no .tfn file or another model's.
         """
         blocks = self.symbols_of(stream, "conceal")
+        if is_silent_header(blocks.header):
+            return 0.0
         return math.fsum(
             self._payloads.estimated_bits(block.kind, block.symbols, block.step_index)
             for block in blocks

@@ -7,6 +7,7 @@ temporary files, so that nothing is computed twice and nothing is held whole.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
@@ -14,8 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.audio import FrontEnd, MelStream, Resampler, is_silent, mel_to_image, reference_db
+from tfnoise.audio.files import LARGEST_VALUE
 from tfnoise.codec.blocks import BLOCK_FRAMES, BlockSynthesis, analyse_block, with_context
-from tfnoise.codec.container import Block, Header, pack_front_end, write_block, write_header
+from tfnoise.codec.container import Block, Header, Kind, pack_front_end, write_block, write_header
+from tfnoise.codec.frozen import CODER_MARGIN_BITS
 from tfnoise.codec.header import MOST_CHANNELS
 from tfnoise.codec.loading import LoadedModel
 from tfnoise.codec.loudness import Loudness
@@ -135,7 +138,8 @@ class _Passes:
         rate = self._model.bpp if bpp is None else bpp
         step, fits = choose_step_by_coding(self._bits, rate * pixels, strings, payload_bits)
         if not fits and bpp is not None and coarsest:
-            least = payload_bits(coarsest) / pixels
+            least = (payload_bits(coarsest) + CODER_MARGIN_BITS * strings) / pixels
+            least = math.ceil(1e4 * least) / 1e4
             raise InputError(f"{bpp:g} bpp: the coarsest step gives {least:.4f}; ask for that or more")
         return step
 
@@ -164,6 +168,11 @@ class _Passes:
 
     def encode(self, step: int) -> Iterator[Block]:
         """The blocks of the file."""
+        if is_silent(self.reference_db):
+            # It comes back as silence whatever the symbols are, and of no bytes they are some.
+            for number, _, frames in self._blocks():
+                yield Block(number, frames, Kind.RANGE_CODED, b"")
+            return
         for (number, _, frames), symbols in zip(self._blocks(), self._symbols(step)):
             yield Block(number, frames, *self._payloads.encode(symbols, step))
 
@@ -251,11 +260,14 @@ def checked_piece(piece: np.ndarray, channels: int) -> np.ndarray:
         )
     if not np.all(np.isfinite(piece)):
         raise ValueError("the waveform holds values that are not finite numbers (NaN or infinity)")
+    loudest = float(np.max(np.abs(piece), initial=0.0))
+    if loudest > LARGEST_VALUE:
+        raise ValueError(f"the waveform's values reach {loudest:.1e} where full scale is 1")
     return piece.astype(np.float32, copy=False).reshape(len(piece), channels)
 
 
-def check_sound(sample_rate_hz: int, channels: int) -> None:
-    """Sees that sound can have this rate and number of channels.
+def check_sound(sample_rate_hz: float, channels: int) -> int:
+    """Sees that sound can have this rate and number of channels, and gives the rate.
 
     Raises:
       ValueError: it cannot.
@@ -264,3 +276,4 @@ def check_sound(sample_rate_hz: int, channels: int) -> None:
         raise ValueError(f"sample_rate_hz must be a whole number from 1000 to 1000000, not {sample_rate_hz}")
     if not 1 <= channels <= MOST_CHANNELS:
         raise ValueError(f"a waveform must have 1 to {MOST_CHANNELS} channels, not {channels}")
+    return int(sample_rate_hz)

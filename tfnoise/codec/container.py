@@ -218,6 +218,7 @@ def reseal(data: bytes) -> bytes:
 
     Blocks are found by their lengths alone; those after a length that leads beyond the end stay as they are.
     """
+    data = bytes(data)
     header, rest = data[: HEADER_BYTES - CRC_BYTES], data[HEADER_BYTES:]
     if len(data) < HEADER_BYTES:
         return data

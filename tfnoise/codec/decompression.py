@@ -27,10 +27,14 @@ from tfnoise.layers.transforms import TOTAL_STRIDE
 
 ON_DAMAGE = ("raise", "conceal")
 
-# More sound than this for a byte is no sound but a forgery: the coarsest steps leave some 3,000 samples.
-_MOST_SAMPLES_PER_BYTE = 16384
-# That many a file may claim in any case, and may lack in any case.
-_FEW_SAMPLES = 1 << 24
+# More sound than this for a byte is no sound but a forgery: the coarsest steps leave some 20,000 samples at
+# 192 kHz. Silence has empty payloads.
+_MOST_SAMPLES_PER_BYTE = 65536
+_MOST_SILENT_SAMPLES_PER_BYTE = 1 << 19
+# That many a file may claim in any case, and that many may be lost.
+_FEW_SAMPLES = 1 << 26
+_FEW_LOST_SAMPLES = 1 << 24
+_HIGHEST_REFERENCE_DB = 300.0
 _MOST_LOST_PER_INTACT = 16
 _SILENCE_SAMPLES = 1 << 20
 
@@ -87,6 +91,7 @@ class SymbolReader:
         self._stream, self._payloads, self._on_damage = stream, payloads, on_damage
         self._front_end = front_end
         self.problems: list[str] = []
+        self._begin = stream.tell() if stream.seekable() else 0
         self.header = read_header(stream)
         self.samples = self.header.samples
         self._check_model(fingerprint, front_end)
@@ -114,16 +119,20 @@ class SymbolReader:
                 f"it was coded with the model {header.fingerprint}, and this one is {fingerprint}; "
                 "name the model that it was coded with"
             )
+        if header.reference_db > _HIGHEST_REFERENCE_DB:
+            raise BitstreamError(
+                f"a level of {header.reference_db:.0f} dB is no sound's; the header is forged"
+            )
         if header.front_end != pack_front_end(front_end):
             raise BitstreamError("its front end is not the model's; the header is forged or damaged")
 
     def _check_whole(self) -> None:
         """Sees that all is intact, if it must be, and that the claims are possible."""
         here = self._stream.seek(0, os.SEEK_CUR)
-        size = self._stream.seek(0, os.SEEK_END)
+        size = self._stream.seek(0, os.SEEK_END) - self._begin
         samples = self.header.samples
         if self.header.open or self._on_damage == "raise":
-            self._stream.seek(0)
+            self._stream.seek(self._begin)
             found = summary(self._stream)
             samples = found.samples
             if self._on_damage == "raise" and not found.intact:
@@ -144,7 +153,7 @@ class SymbolReader:
 
     def _lost(self, number: int, frames: int) -> DecodedBlock:
         self._lost_samples += self._samples_of(frames)
-        if self._lost_samples > max(_FEW_SAMPLES, _MOST_LOST_PER_INTACT * self._intact_samples):
+        if self._lost_samples > max(_FEW_LOST_SAMPLES, _MOST_LOST_PER_INTACT * self._intact_samples):
             raise BitstreamError("nearly all of it is damaged or missing; get another copy")
         absent = np.zeros(self._shape(frames), np.int32)
         # Zeros are zeros at any step, and a forged header's may not exist.
@@ -168,6 +177,11 @@ class SymbolReader:
         return f'{problem}; on_damage="conceal" gives the rest'
 
 
+def is_silent_header(header: Header) -> bool:
+    """Whether a file is silence, whatever its payloads say."""
+    return bool(is_silent(header.reference_db))
+
+
 def check_claim(header: Header, samples: int | None, size_bytes: int) -> None:
     """Sees that a file's bytes may hold as much sound as it claims.
 
@@ -180,7 +194,8 @@ def check_claim(header: Header, samples: int | None, size_bytes: int) -> None:
       BitstreamError: they cannot.
     """
     claimed = (samples or 0) * header.channels
-    if is_silent(header.reference_db) or claimed <= max(_FEW_SAMPLES, _MOST_SAMPLES_PER_BYTE * size_bytes):
+    per_byte = _MOST_SILENT_SAMPLES_PER_BYTE if is_silent_header(header) else _MOST_SAMPLES_PER_BYTE
+    if claimed <= max(_FEW_SAMPLES, per_byte * size_bytes):
         return
     raise BitstreamError(f"it claims {claimed} samples in {size_bytes} bytes, which cannot be; it is forged")
 
@@ -230,7 +245,7 @@ def _resampled(
 ) -> Iterator[np.ndarray]:
     """The sound at the original's rate, a little longer or shorter."""
     header = reader.header
-    silent = bool(is_silent(header.reference_db))
+    silent = is_silent_header(header)
     channels = []
     for _ in range(header.channels):
         synthesis = BlockSynthesis(dequantize, synthesise)
