@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import soundfile
 
 from tfnoise.benchmarks import codec as measured
 from tfnoise.codec import Codec
@@ -58,7 +59,11 @@ def test_memory_of_fresh_processes(repo_root, tmp_path):
 @pytest.mark.slow
 def test_the_script(run_script, repo_root, tmp_path):
     shutil.copytree(repo_root / "saved_models" / "best", tmp_path / "mine")
-    flags = ["--model=mine", "--plot=curve.png", "--parts=images,curve,bits", "--json"]
+    clips = synthetic_clips(16000, duration_s=2.0, seed=0)[:2]
+    (tmp_path / "clips").mkdir()
+    for name, _, waveform in clips:
+        soundfile.write(tmp_path / "clips" / f"{name}.wav", waveform, 16000)
+    flags = ["--model=mine", "--data=clips", "--plot=curve.png", "--parts=images,curve,bits", "--json"]
     done = run_script("benchmark", "codec", *flags, timeout=900)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
