@@ -123,6 +123,16 @@ class TrainingRun:
           Stopped: a signal came, and a checkpoint is saved.
           InputError: a checkpoint cannot be written.
         """
+        with StopSignals() as signals:
+            self._train(signals, checkpoint_every, on_step, on_epoch_end)
+
+    def _train(
+        self,
+        signals: StopSignals,
+        checkpoint_every: int,
+        on_step: Callable[[dict[str, float]], None],
+        on_epoch_end: Callable[[int, dict[str, float], Summaries | None], float | None],
+    ) -> None:
         settings = self.settings
         iterator = self._batches()
         train_step = self.model.make_train_function()
@@ -134,31 +144,30 @@ class TrainingRun:
         pause = summaries.paused if summaries else contextlib.nullcontext
         boundaries = (SUMMARY_EVERY, checkpoint_every, settings.steps_per_epoch, settings.steps)
         try:
-            with StopSignals() as signals:
-                while self.step < settings.steps and not self.stopped_early:
-                    before = self.step
-                    count = min([self._at_once, *(every - before % every for every in boundaries)])
-                    if self._at_once > 1:
-                        self.model._steps_per_execution.assign(count)
-                    logs = {name: float(value) for name, value in train_step(iterator).items()}
-                    self._check_finite(logs)
-                    step = before + count
-                    self._step.assign(step)
-                    on_step(logs)
-                    if summaries and (step % SUMMARY_EVERY == 0 or step == settings.steps):
-                        rate = float(self._optimizer.learning_rate.numpy())
-                        summaries.scalars(step, {**logs, "learning_rate": rate})
-                    if step % SUMMARY_EVERY == 0:
-                        self.model.reset_metrics()
-                    with pause():
-                        if step % settings.steps_per_epoch == 0:
-                            score = on_epoch_end(step // settings.steps_per_epoch, logs, summaries)
-                            self._note_epoch(logs["loss"] if score is None else score)
-                        if step % checkpoint_every == 0 or step == settings.steps or self.stopped_early:
-                            self._save()
-                    if self._all_stop(signals.number is not None, step):
+            while self.step < settings.steps and not self.stopped_early:
+                before = self.step
+                count = min([self._at_once, *(every - before % every for every in boundaries)])
+                if self._at_once > 1:
+                    self.model._steps_per_execution.assign(count)
+                logs = {name: float(value) for name, value in train_step(iterator).items()}
+                self._check_finite(logs)
+                step = before + count
+                self._step.assign(step)
+                on_step(logs)
+                if summaries and (step % SUMMARY_EVERY == 0 or step == settings.steps):
+                    rate = float(self._optimizer.learning_rate.numpy())
+                    summaries.scalars(step, {**logs, "learning_rate": rate})
+                if step % SUMMARY_EVERY == 0:
+                    self.model.reset_metrics()
+                with pause():
+                    if step % settings.steps_per_epoch == 0:
+                        score = on_epoch_end(step // settings.steps_per_epoch, logs, summaries)
+                        self._note_epoch(logs["loss"] if score is None else score)
+                    if step % checkpoint_every == 0 or step == settings.steps or self.stopped_early:
                         self._save()
-                        raise Stopped(signals.number or signal.SIGTERM, step)
+                if self._all_stop(signals.number is not None, step):
+                    self._save()
+                    raise Stopped(signals.number or signal.SIGTERM, step)
         finally:
             if summaries:
                 summaries.__exit__(None, None, None)
