@@ -23,6 +23,7 @@ from tfnoise.errors import InputError, UsageError
 from tfnoise.evaluation import clip_images, code_image, spread, validation_scores
 from tfnoise.losses import NLPDParameters
 from tfnoise.training import (
+    LOST_WORKER,
     Stopped,
     Summaries,
     TrainingRun,
@@ -40,12 +41,6 @@ from tfnoise.training import (
 
 FINISHED_FILE = "finished.json"
 HEARD_CLIPS = 3
-_LOST_WORKER = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-)
 
 
 def train_from_flags(values: flags.FlagValues) -> int:
@@ -54,7 +49,7 @@ def train_from_flags(values: flags.FlagValues) -> int:
     strategy = make_strategy(values.strategy)
     try:
         return _train_with(strategy, values)
-    except _LOST_WORKER as error:
+    except LOST_WORKER as error:
         if workers_of(strategy) == 1:
             raise
         reason = " ".join(str(error).split())[:120]

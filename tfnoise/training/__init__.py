@@ -1,10 +1,8 @@
 """Training on noise: the run, its settings, where it is computed, its checkpoints, its curves."""
 
-from tfnoise.training.precision import PRECISIONS, faster_precision
+from tfnoise.training.precision import faster_precision
 from tfnoise.training.run import TrainingDiverged, TrainingRun, compiled_model, run_record
 from tfnoise.training.settings import (
-    EXPORTS,
-    SCHEDULES,
     TrainingSettings,
     check_same_settings,
     precision_of,
@@ -12,14 +10,11 @@ from tfnoise.training.settings import (
     write_settings,
 )
 from tfnoise.training.stopping import Stopped
-from tfnoise.training.strategies import STRATEGIES, is_chief, make_strategy, workers_of
+from tfnoise.training.strategies import LOST_WORKER, is_chief, make_strategy, workers_of
 from tfnoise.training.summaries import Summaries
 
 __all__ = [
-    "EXPORTS",
-    "PRECISIONS",
-    "SCHEDULES",
-    "STRATEGIES",
+    "LOST_WORKER",
     "Stopped",
     "Summaries",
     "TrainingDiverged",

@@ -10,6 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfnoise.errors import InputError
+from tfnoise.training.strategies import LOST_WORKER
 
 CHECKPOINTS_FOLDER = "checkpoints"
 KEPT_CHECKPOINTS = 3
@@ -73,7 +74,7 @@ class Checkpoints:
 
     def restore_best(self) -> bool:
         """Restores the best checkpoint, if there is one that can be read."""
-        path = self._best.latest_checkpoint
+        path = tf.train.latest_checkpoint(str(self._folder / _BEST))
         return path is not None and self._restored(path)
 
     def save(self, step: int, best: bool = False) -> None:
@@ -85,7 +86,7 @@ class Checkpoints:
         try:
             (self._best if best else self._last).save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
-            if isinstance(error, (tf.errors.UnavailableError, tf.errors.AbortedError)):
+            if isinstance(error, LOST_WORKER):
                 raise
             reason = " ".join(str(error).split())[:120]
             remedy = "free some space, and the same command goes on from the checkpoint before"

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from tfnoise.layers import AnalysisTransform, SynthesisTransform
 
-PRECISIONS = ("float32", "bfloat16", "auto")
 _NATIVE_FLAGS = {"amx_bf16", "avx512_bf16"}
 _ROUNDS = 3
 

@@ -184,8 +184,6 @@ class TrainingRun:
             self._twin, _ = compiled_model(self.settings)
         for mine, theirs in zip(_parts(self.model), _parts(self._twin)):
             theirs.set_weights(mine.get_weights())
-        if self.model.rate_control is not None:
-            self._twin.rate_control.set_weights(self.model.rate_control.get_weights())
         return self._twin
 
     def final_model(self) -> Autoencoder:

@@ -17,6 +17,14 @@ import tensorflow as tf
 
 from tfnoise.errors import InputError, UsageError
 
+LOST_WORKER = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+"""What TensorFlow raises where another worker is gone."""
+
 STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
 
 
