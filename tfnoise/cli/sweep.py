@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -17,14 +16,13 @@ from absl import flags
 
 from tfnoise.cli import app, sweep_flags
 from tfnoise.cli.folders import check_writable
-from tfnoise.cli.front_end_flags import front_end_from_flags
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs
 from tfnoise.cli.train import FINISHED_FILE
+from tfnoise.cli.train_settings import settings_from_flags
 from tfnoise.data import list_clips
 from tfnoise.errors import InputError, UsageError
-from tfnoise.losses import NLPDParameters
 from tfnoise.training import TrainingSettings, check_same_settings, precision_of
 from tfnoise.training.sweep import GridPoint, as_text, grid, threads_each
 
@@ -111,23 +109,10 @@ def _settings(training: _Training) -> TrainingSettings:
       UsageError, InputError, flags.Error: the flags do not work, or not together.
     """
     values = sweep_flags.parse(training.point.arguments())
-    for flag in ("checkpoint_every", "steps_per_execution"):
-        if values[flag].value < 1:
-            raise UsageError(f"--{flag} must be 1 or more, not {values[flag].value}")
-    if values.early_stop and not values.val_data:
-        raise UsageError(f"--early_stop={values.early_stop}: needs natural audio to judge by, --val_data")
     if values.strategy == "multi_worker":
         raise UsageError("--strategy=multi_worker: a grid is trained by one machine; use bin/train on each")
-    own = {field.name for field in dataclasses.fields(TrainingSettings)} - {"front_end", "nlpd_parameters"}
-    chosen = {name: values[name].value for name in own}
-    if values.precision == "auto":
-        # bin/train chooses when a run begins, and keeps to it.
-        chosen["precision"] = precision_of(training.run_dir) or "float32"
-    return TrainingSettings(
-        **chosen,
-        front_end=front_end_from_flags(values),
-        nlpd_parameters=NLPDParameters.load(values.nlpd_parameters) if values.nlpd_parameters else None,
-    )
+    # bin/train chooses when a run begins, and keeps to it.
+    return settings_from_flags(values, precision_of(training.run_dir) or "float32")
 
 
 def _say_grid(choices: Mapping[str, Sequence[Any]], trainings: Sequence[_Training]) -> None:

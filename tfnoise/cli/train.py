@@ -15,13 +15,12 @@ from absl import flags
 
 from tfnoise import codec, serving
 from tfnoise.cli.folders import check_writable
-from tfnoise.cli.front_end_flags import front_end_from_flags
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
+from tfnoise.cli.train_settings import settings_from_flags
 from tfnoise.data import Clip, list_clips, noise_images
 from tfnoise.errors import InputError, UsageError
 from tfnoise.evaluation import clip_images, code_image, spread, validation_scores
-from tfnoise.losses import NLPDParameters
 from tfnoise.training import (
     LOST_WORKER,
     Stopped,
@@ -66,11 +65,6 @@ def _train_with(strategy: tf.distribute.Strategy, values: flags.FlagValues) -> i
     name = name or settings.name()
     if name != Path(name).name or name in (".", "..") or name.isdigit():
         raise UsageError(f"--name={name}: must be a folder's name, not a path or a bare number")
-    for flag in ("checkpoint_every", "steps_per_execution"):
-        if values[flag].value < 1:
-            raise UsageError(f"--{flag} must be 1 or more, not {values[flag].value}")
-    if settings.early_stop and not values.val_data:
-        raise UsageError(f"--early_stop={settings.early_stop}: needs natural audio to judge by, --val_data")
     run_dir = run_dir or Path("runs") / name
     model_folder = Path(values.export_dir) / name
     chief = is_chief(strategy)
@@ -129,15 +123,7 @@ def _train_with(strategy: tf.distribute.Strategy, values: flags.FlagValues) -> i
 def _settings(
     values: flags.FlagValues, strategy: tf.distribute.Strategy, run_dir: Path | None
 ) -> TrainingSettings:
-    own = {field.name for field in dataclasses.fields(TrainingSettings)} - {"front_end", "nlpd_parameters"}
-    chosen = {name: values[name].value for name in own}
-    if values.precision == "auto":
-        chosen["precision"] = "float32"
-    settings = TrainingSettings(
-        **chosen,
-        front_end=front_end_from_flags(values),
-        nlpd_parameters=NLPDParameters.load(values.nlpd_parameters) if values.nlpd_parameters else None,
-    )
+    settings = settings_from_flags(values, "float32")
     if values.precision != "auto":
         return settings
     if workers_of(strategy) > 1:
