@@ -61,7 +61,9 @@ def test_every_example_is_marked_and_run(repo_root):
     assert (repo_root / "README.md").read_text().count("```python") == len(_examples(repo_root)) == 4
 
 
-@pytest.mark.parametrize("name", ["results", "listeners", "speed", "sound", "codec", "phases", "kinds"])
+@pytest.mark.parametrize(
+    "name", ["results", "listeners", "speed", "sound", "codec", "phases", "kinds", "training"]
+)
 def test_the_tables_are_what_their_script_makes_of_the_files(repo_root, name):
     script = repo_root / "docs" / "results" / "table.py"
     spec = importlib.util.spec_from_file_location("results_table", script)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the tables of README.md and docs/sound.md from the JSON files beside this script.
+"""Writes the tables of README.md, docs/sound.md and docs/training.md from the JSON files beside this script.
 
 Results: each NAME.json is the output of bin/evaluate --json on models called LOSS_NAME_SEED. How they are
 made, for NAME in default, quick, paper and SEED in 0, 1, 2:
@@ -21,6 +21,7 @@ Speed, on a machine that does nothing else:
     bin/benchmark losses --rounds=15 --json > docs/results/losses.json
     bin/benchmark audio --data=FOLDER --rounds=9 --json > docs/results/audio.json
     bin/benchmark pipeline --data=FOLDER --json > docs/results/pipeline.json
+    bin/benchmark training --json > docs/results/training.json
     bin/benchmark codec --data=FOLDER --plot=docs/pictures/rate_distortion.png --overwrite --json > codec.json
 
 Sound, of models trained at the default settings with seed 0 and called by their losses:
@@ -40,6 +41,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 README = HERE.parents[1] / "README.md"
 SOUND = HERE.parent / "sound.md"
+TRAINING = HERE.parent / "training.md"
 LOSSES = ("mse", "nlpd", "ms_ssim")
 LISTENERS = ("listeners", "listeners_coded")
 KINDS = ("music", "speech", "environment")
@@ -298,6 +300,32 @@ def kinds_table() -> str:
     return "\n".join(lines)
 
 
+def training_table() -> str:
+    """Time of a step: a row a trainer, loss and precision, and two workers."""
+    report = json.loads((HERE / "training.json").read_text())
+    titles = {"mse": "MSE", "ms_ssim": "MS-SSIM", "nlpd": "NLPD"}
+    lines = [
+        "| trainer | loss | precision | ms a step | images/s | time, of plain MSE |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in report["trainers"]:
+        loss = titles.get(row["loss"], f"`{row['loss']}`")
+        lines.append(
+            f"| {row['trainer']} | {loss} | {row['precision']} | {1e3 * row['step_seconds']:.1f} "
+            f"| {row['images_per_s']:.0f} | {row['of_floor']:.2f} ({_range(row['of_floor_range'], '.2f')}) |"
+        )
+    workers = report["workers"]
+    lines += [
+        f"| ours, {workers['workers']} workers | MS-SSIM | float32 | {1e3 * workers['step_seconds']:.1f} "
+        f"| {workers['images_per_s']:.0f} | |",
+        "",
+        f"Medians of {report['trainers'][0]['rounds']} rounds in turns, and the range of the rounds' ratios; "
+        f"{report['cores']} cores, bfloat16 "
+        f"{'native' if report['native_bfloat16'] else 'not native'}; measured on {report['date'][:10]}.",
+    ]
+    return "\n".join(lines)
+
+
 def _kind(genre: str) -> str:
     if "speech" in genre or "dialogue" in genre:
         return "speech"
@@ -323,6 +351,7 @@ TABLES = {
     "codec": (README, codec_table),
     "phases": (SOUND, phases_table),
     "kinds": (SOUND, kinds_table),
+    "training": (TRAINING, training_table),
 }
 """By name: where a table stands, and what makes it."""
 

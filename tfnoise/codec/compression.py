@@ -18,12 +18,11 @@ from tfnoise.audio import FrontEnd, MelStream, Resampler, is_silent, mel_to_imag
 from tfnoise.audio.files import LARGEST_VALUE
 from tfnoise.codec.blocks import BLOCK_FRAMES, BlockSynthesis, analyse_block, with_context
 from tfnoise.codec.container import Block, Header, Kind, pack_front_end, write_block, write_header
-from tfnoise.codec.frozen import CODER_MARGIN_BITS
 from tfnoise.codec.header import MOST_CHANNELS
 from tfnoise.codec.loading import LoadedModel
 from tfnoise.codec.loudness import Loudness
 from tfnoise.codec.payload import PayloadCoder
-from tfnoise.codec.rate_choice import choose_step_by_coding
+from tfnoise.codec.rate_choice import CODER_MARGIN_BITS, choose_step_by_coding
 from tfnoise.codec.spool import Spool
 from tfnoise.errors import InputError
 from tfnoise.layers.transforms import TOTAL_STRIDE

@@ -15,11 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.autoencoder import Autoencoder
+from tfnoise.codec.rate_choice import choose_steps
 from tfnoise.codec.tables import PRECISION_BITS, IntegerTables, build_tables
 from tfnoise.layers import LevelsBottleneck, pad_to_stride
-
-CODER_MARGIN_BITS = 16.0
-"""What a range coder may need beyond the sum over its tables; the choice of a step leaves room for it."""
 
 
 class FrozenModel(tf.Module):
@@ -42,13 +40,19 @@ class FrozenModel(tf.Module):
     Args:
       model: a built autoencoder; its weights are shared, not copied, unless it computes in less than
         float32, which a frozen model never does.
+      tables: of the entropy bottleneck; None: they are built from its prior.
+
+    Attributes:
+      latents: channels of the latent.
+      steps: how many steps the grid has.
     """
 
-    def __init__(self, model: Autoencoder):
+    def __init__(self, model: Autoencoder, tables: IntegerTables | None = None):
         super().__init__()
         model = model.in_float32()
         self.weights = [*model.analysis.variables, *model.synthesis.variables]
-        latents, channels = model.analysis.latent_channels, model.synthesis.image_channels
+        self.latents = latents = model.analysis.latent_channels
+        channels = model.synthesis.image_channels
         images = tf.TensorSpec([None, None, None, channels], tf.float32, "image")
         latent = tf.TensorSpec([None, None, None, latents], tf.float32, "latent")
         integers = tf.TensorSpec([None, None, None, latents], tf.int32, "symbols")
@@ -65,17 +69,16 @@ class FrozenModel(tf.Module):
             self.tables = []
             quantizer = _Levels(model.bottleneck)
         else:
-            quantizer = _Steps(build_tables(model.bottleneck.prior, latents))
+            quantizer = _Steps(tables or build_tables(model.bottleneck.prior, latents))
             self.tables = quantizer.variables
+        self._quantizer, self.steps = quantizer, quantizer.count
 
         def code(image: tf.Tensor, bpp: tf.Tensor) -> dict[str, tf.Tensor]:
             height, width = tf.unstack(tf.shape(image)[1:3])
             pixels = tf.cast(height * width, tf.float32)
             values = analyse(image)
             bits = quantizer.bits_by_step(values)
-            fits = bits <= bpp * pixels - CODER_MARGIN_BITS
-            last = tf.shape(bits)[1] - 1
-            index = tf.where(tf.reduce_any(fits, 1), tf.argmax(fits, 1, tf.int32), last)
+            index = choose_steps(bits, tf.fill(tf.shape(bits)[:1], bpp * pixels), 1)
             quantized = quantizer.dequantize(quantizer.symbols(values, index), index)
             return {
                 "reconstruction": synthesise(quantized)[:, :height, :width],
@@ -91,6 +94,14 @@ class FrozenModel(tf.Module):
         self.dequantize = tf.function(quantizer.dequantize, [integers, choice])
         self.code = tf.function(code, [images, bpp])
 
+    def step(self, index: tf.Tensor) -> tf.Tensor:
+        """The steps of the grid, float32 `[batch]`, at `index [batch]`."""
+        return self._quantizer.step(index)
+
+    def limits(self, index: tf.Tensor) -> tf.Tensor | None:
+        """The largest symbols, int32 `[batch]`, of the steps at `index [batch]`; None: of levels."""
+        return self._quantizer.limits_of(index)
+
     def fingerprint(self, settings: dict[str, Any]) -> str:
         """32 hexadecimal digits of the weights, the tables and the settings that decide decoding."""
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
@@ -103,6 +114,8 @@ class FrozenModel(tf.Module):
 
 class _Levels:
     """Quantization to fixed levels: one step, a fixed number of bits."""
+
+    count = 1
 
     def __init__(self, bottleneck: LevelsBottleneck):
         self.bottleneck = bottleneck
@@ -119,6 +132,9 @@ class _Levels:
     def step(self, index: tf.Tensor) -> tf.Tensor:
         return tf.ones_like(index, tf.float32)
 
+    def limits_of(self, index: tf.Tensor) -> None:
+        return None
+
 
 class _Steps:
     """Uniform quantization at any step of the grid, its rate by the integer tables."""
@@ -129,6 +145,10 @@ class _Steps:
         self.counts = tf.Variable(tables.counts, trainable=False, name="counts")
         self.starts = tables.starts
         self.channels = tables.channels
+
+    @property
+    def count(self) -> int:
+        return len(self.starts)
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -156,6 +176,9 @@ class _Steps:
 
     def step(self, index: tf.Tensor) -> tf.Tensor:
         return tf.gather(self.steps, index)
+
+    def limits_of(self, index: tf.Tensor) -> tf.Tensor:
+        return tf.gather(self.limits, index)
 
 
 def _symbols(latent: tf.Tensor, step: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:

@@ -11,6 +11,7 @@ import functools
 import math
 
 import numpy as np
+import tensorflow as tf
 
 from tfnoise.audio import FrontEnd, image_to_mel, mel_filterbank
 
@@ -37,23 +38,37 @@ class Loudness:
           mel: of the original, `[mels, frames]`.
           image: what it is decoded to, `[mels, frames, 1]`.
         """
-        self._original += _energy(mel, self._front_end)
-        self._decoded += _energy(
-            image_to_mel(image, self._reference_db, self._front_end).numpy(), self._front_end
-        )
+        decoded = image_to_mel(image, self._reference_db, self._front_end)
+        self._original += float(energy(tf.constant(mel), self._front_end))
+        self._decoded += float(energy(decoded, self._front_end))
 
     @property
     def correction_db(self) -> float:
-        """What to add to the reference, so that the error is at most LARGEST_ERROR_DB; 0 if it is."""
-        if not (self._original > 0 and self._decoded > 0):
-            return 0.0
-        error_db = 10 * math.log10(self._decoded / self._original)
-        return min(max(error_db, -LARGEST_ERROR_DB), LARGEST_ERROR_DB) - error_db
+        """What to add to the reference; see the function."""
+        return float(correction_db(self._original, self._decoded))
 
 
-def _energy(mel: np.ndarray, front_end: FrontEnd) -> float:
-    power = np.asarray(mel, np.float64) ** (2 / front_end.power)
-    return float(np.sum(_weights(front_end) @ power))
+def energy(mel: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
+    """The energy `[...]`, float64, of mel-spectrograms `[..., mels, frames]`, in a graph or eagerly."""
+    power = tf.cast(mel, tf.float64) ** (2 / front_end.power)
+    return tf.reduce_sum(power * _weights(front_end)[:, np.newaxis], axis=[-2, -1])
+
+
+def correction_db(original: tf.Tensor, decoded: tf.Tensor) -> tf.Tensor:
+    """What to add to a reference, so that the error is at most LARGEST_ERROR_DB; 0 if it is.
+
+    Args:
+      original: its energy, float64 `[...]`.
+      decoded: that of what it is decoded to.
+
+    Returns:
+      dB, float64 `[...]`.
+    """
+    original, decoded = tf.cast(original, tf.float64), tf.cast(decoded, tf.float64)
+    # Silence divides nothing, and its ratio counts as 1.
+    ratio = tf.math.divide_no_nan(decoded, original)
+    error = tf.math.log(tf.where(ratio > 0, ratio, tf.ones_like(ratio))) * (10 / math.log(10))
+    return tf.clip_by_value(error, -LARGEST_ERROR_DB, LARGEST_ERROR_DB) - error
 
 
 @functools.lru_cache(maxsize=8)

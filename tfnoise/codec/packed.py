@@ -6,12 +6,20 @@ symbols = unpack(strings, count, bits=1)         # [batch, count]
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import tensorflow as tf
 
 WIDTHS = (1, 2, 3, 4, 16)
 """Bits that a symbol may take: 1 to 4 without a sign, the highest first, or 16 with one."""
 
 _BYTES = [bytes([value]) for value in range(256)]
+
+
+def packed_bits(architecture: Mapping[str, Any]) -> int:
+    """The bits of a packed symbol of a model with this architecture: bottleneck, levels."""
+    return 16 if architecture["bottleneck"] == "entropy" else int(architecture["levels"]).bit_length() - 1
 
 
 def packed_bytes(count: int, bits: int) -> int:
@@ -44,6 +52,11 @@ def pack(symbols: tf.Tensor, bits: int) -> tf.Tensor:
         padded = tf.pad(digits, [[0, 0], [0, -tf.shape(digits)[1] % 8]])
         groups = tf.reshape(padded, [tf.shape(symbols)[0], tf.shape(padded)[1] // 8, 8])
         values = _value(groups)
+    return joined_bytes(values)
+
+
+def joined_bytes(values: tf.Tensor) -> tf.Tensor:
+    """Strings `[batch]` of bytes as numbers from 0 to 255, int32 `[batch, bytes]`."""
     return tf.strings.reduce_join(tf.gather(_BYTES, values), -1)
 
 

@@ -13,11 +13,9 @@ import tensorflow as tf
 
 from tfnoise.codec import adaptive, range_coding
 from tfnoise.codec.container import Kind
-from tfnoise.codec.packed import pack, packed_bytes, unpack
+from tfnoise.codec.packed import pack, packed_bits, packed_bytes, unpack
 from tfnoise.codec.tables import IntegerTables
 from tfnoise.layers.levels import latent_channels_for
-
-_SIGNED_BITS = 16
 
 
 class PayloadCoder:
@@ -32,15 +30,11 @@ class PayloadCoder:
     """
 
     def __init__(self, module: Any, architecture: dict[str, Any]):
-        self._tables = None
+        self._tables, self._bits = None, packed_bits(architecture)
         if architecture["bottleneck"] == "entropy":
-            steps, limits, counts = (variable.numpy() for variable in module.tables)
-            channels = len(counts) // int(np.sum(2 * limits.astype(np.int64) + 1))
-            self._tables = IntegerTables(steps, limits, counts, channels)
-            self._bits = _SIGNED_BITS
-            self.latents = channels
+            self._tables = IntegerTables.from_variables(module.tables)
+            self.latents = self._tables.channels
         else:
-            self._bits = int(architecture["levels"]).bit_length() - 1
             self.latents = latent_channels_for(architecture["bpp"], architecture["levels"])
 
     def encode(self, symbols: np.ndarray, step_index: int) -> tuple[Kind, bytes]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
 
-from tfnoise.codec.frozen import CODER_MARGIN_BITS
+CODER_MARGIN_BITS = 16.0
+"""What a range coder may need beyond the sum over its tables; the choice of a step leaves room for it."""
 
 # So few strings are coded once more rather than given up a step for.
 _FEW_STRINGS = 2
@@ -25,6 +27,23 @@ def choose_step(bits: np.ndarray, most_bits: float, strings: int) -> tuple[int, 
     """
     fits = np.flatnonzero(bits <= most_bits - strings * CODER_MARGIN_BITS)
     return (int(fits[0]), True) if len(fits) else (len(bits) - 1, False)
+
+
+def choose_steps(bits: tf.Tensor, most_bits: tf.Tensor, strings: tf.Tensor | int) -> tf.Tensor:
+    """As `choose_step`, for a batch and in a graph.
+
+    Args:
+      bits: by image and step, finest first, `[batch, steps]`.
+      most_bits: what all strings of an image may have, `[batch]`.
+      strings: how many each image has.
+
+    Returns:
+      The indices, int32 `[batch]`: the coarsest step's where none fits.
+    """
+    margin = CODER_MARGIN_BITS * tf.cast(strings, tf.float32)
+    fits = bits <= most_bits[:, tf.newaxis] - margin
+    coarsest = tf.shape(bits)[1] - 1
+    return tf.where(tf.reduce_any(fits, 1), tf.argmax(fits, 1, tf.int32), coarsest)
 
 
 def choose_step_by_coding(

@@ -6,6 +6,7 @@ another machine could move one count by one, and everything decoded after that s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,12 @@ class IntegerTables:
     limits: np.ndarray
     counts: np.ndarray
     channels: int
+
+    @classmethod
+    def from_variables(cls, variables: Sequence[tf.Variable]) -> IntegerTables:
+        """The tables that a frozen model holds, `FrozenModel.tables`."""
+        steps, limits, counts = (variable.numpy() for variable in variables)
+        return cls(steps, limits, counts, len(counts) // int(np.sum(2 * limits.astype(np.int64) + 1)))
 
     @property
     def starts(self) -> np.ndarray:
