@@ -72,22 +72,6 @@ def test_nothing_in_it_calls_python_or_a_just_in_time_compiler(exported):
     assert b"_XlaMustCompile\x12\x02(\x01" not in (version / "saved_model.pb").read_bytes()
 
 
-@pytest.mark.cpp_runtime
-def test_the_runtime_in_cpp_computes_the_same(exported, image, tmp_path):
-    _, version = exported
-    np.save(tmp_path / "image.npy", image)
-    script = Path(__file__).with_name("cpp_session.py")
-    done = subprocess.run(
-        [sys.executable, str(script), str(version), str(tmp_path / "image.npy"), str(tmp_path / "out.npy")],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    loaded = codec.load(version)
-    expected = loaded.module.code(image, 0.03125)["reconstruction"]
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-5)
-
-
 def test_serving_default_gives_batch_first_outputs_at_or_under_the_target(exported, image):
     _, version = exported
     signature = tf.saved_model.load(str(version)).signatures["serving_default"]

@@ -35,13 +35,18 @@ def codec_to_compress(path: str | None, bpp: float | None) -> Codec:
       UsageError: it has a fixed rate, and --bpp asks for one.
     """
     if path is None:
-        shipped = _CLONE / DEFAULT_MODEL
-        path = DEFAULT_MODEL if Path(DEFAULT_MODEL).is_dir() or not shipped.is_dir() else str(shipped)
+        path = shipped(DEFAULT_MODEL)
         if not Path(path).is_dir():
             remedy = "train one with bin/train and name it with --model"
             raise InputError(f"{path}: there is no such model here; {remedy}")
     checked_settings(path, bpp)
     return Codec.load(path)
+
+
+def shipped(folder: str) -> str:
+    """A folder below the working folder, or where there is none that of the clone, if it is there."""
+    cloned = _CLONE / folder
+    return folder if Path(folder).is_dir() or not cloned.is_dir() else str(cloned)
 
 
 def path_of_model(fingerprint: str) -> str | None:

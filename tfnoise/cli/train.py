@@ -109,6 +109,7 @@ def _train_with(strategy: tf.distribute.Strategy, values: flags.FlagValues) -> i
         "run_dir": str(run_dir),
         "steps": run.step,
         "seconds": round(time.monotonic() - started, 1),
+        "uses_natural_data": natural,
         "bpp_on_noise": _bpp_on_noise(version, settings),
         "last": last,
         "flags": settings.to_dict(),

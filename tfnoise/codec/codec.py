@@ -28,6 +28,7 @@ from tfnoise.codec.endless import STREAM_BLOCK_FRAMES, compressed_stream
 from tfnoise.codec.loading import LoadedModel, load
 from tfnoise.codec.payload import PayloadCoder
 from tfnoise.codec.precision import synthesis_in
+from tfnoise.codec.transport import bitstrings_from_file, file_from_bitstring
 from tfnoise.errors import InputError
 
 
@@ -224,6 +225,42 @@ class Codec:
             reader, self._model.module.dequantize, self._synthesise, self.front_end, iterations
         )
         return DecodedSound(reader, pieces)
+
+    def file_from_bitstring(
+        self,
+        data: bytes,
+        sample_rate_hz: int | None = None,
+        samples: int | None = None,
+        downmixed: bool = False,
+    ) -> bytes:
+        """A `.tfn` file of what a server's signature `compress_audio` or `compress` gave, without loss.
+
+        Args:
+          data: a bitstring of this model.
+          sample_rate_hz: of the original, at which the file will be decompressed; None: the model's.
+          samples: of the original; None: of the bitstring, at the model's rate.
+          downmixed: to be noted in the file: the original had more channels.
+
+        Returns:
+          The file's bytes, of one channel.
+
+        Raises:
+          BitstreamError: it is no bitstring of this model, damaged, or has another length.
+        """
+        return file_from_bitstring(data, self._model, self._payloads, sample_rate_hz, samples, downmixed)
+
+    def bitstrings_from_file(self, data: bytes) -> list[bytes]:
+        """What the server's signature `decompress_audio` takes, of a `.tfn` file: a bitstring a channel.
+
+        The server's sound has the model's sample rate.
+
+        Args:
+          data: the file's bytes.
+
+        Raises:
+          BitstreamError: they are no intact `.tfn` file of this model, or an open stream.
+        """
+        return bitstrings_from_file(data, self._model, self._payloads)
 
     def symbols_of(self, stream: BinaryIO, on_damage: str = "raise") -> SymbolReader:
         """The symbols of a file, block by block, without its sound; arguments as of `decompress_from`."""

@@ -37,6 +37,15 @@ class PayloadCoder:
         else:
             self.latents = latent_channels_for(architecture["bpp"], architecture["levels"])
 
+    def packed(self, symbols: np.ndarray) -> bytes:
+        """The packed form of symbols, int32 `[rows, columns, latents]`."""
+        flat = np.ascontiguousarray(symbols, np.int32).reshape(1, -1)
+        return bytes(pack(tf.constant(flat), self._bits).numpy()[0])
+
+    def packed_bytes(self, count: int) -> int:
+        """The length of the packed form of so many symbols."""
+        return packed_bytes(count, self._bits)
+
     def encode(self, symbols: np.ndarray, step_index: int) -> tuple[Kind, bytes]:
         """The kind and the bytes of a block's symbols.
 
@@ -57,7 +66,7 @@ class PayloadCoder:
             coded = range_coding.encode(symbols + limit, self._tables.table(step_index))
         if len(coded) <= packed_bytes(symbols.size, self._bits):
             return Kind.RANGE_CODED, coded
-        return Kind.PACKED, self._packed(symbols)
+        return Kind.PACKED, self.packed(symbols)
 
     def decode(self, kind: Kind, data: bytes, shape: Sequence[int], step_index: int) -> np.ndarray:
         """The symbols of a string.
@@ -105,7 +114,3 @@ class PayloadCoder:
             return adaptive.estimated_bits(symbols, self._bits)
         limit = int(self._tables.limits[step_index])
         return range_coding.estimated_bits(symbols + limit, self._tables.table(step_index))
-
-    def _packed(self, symbols: np.ndarray) -> bytes:
-        flat = np.ascontiguousarray(symbols, np.int32).reshape(1, -1)
-        return bytes(pack(tf.constant(flat), self._bits).numpy()[0])

@@ -1,5 +1,6 @@
-"""SavedModels that an unmodified TensorFlow Serving runs."""
+"""SavedModels that an unmodified TensorFlow Serving runs, its configuration, and clients."""
 
-from tfnoise.serving.export import export_model
+from tfnoise.serving.export import export_again, export_model, replace_version
+from tfnoise.serving.server_config import exported_models, write_server_config
 
-__all__ = ["export_model"]
+__all__ = ["export_again", "export_model", "exported_models", "replace_version", "write_server_config"]

@@ -34,7 +34,7 @@ def images(values: tf.Tensor, name: str, height: int | None = None) -> tf.Tensor
       name: of the input.
       height: that the images must have; None: any.
     """
-    values = _whole_batch(values, name, "[batch, height, width, channels]")
+    values = _whole_batch(values, name)
     shape = tf.shape(values)
     ends = tf.reduce_min(shape[1:])
     values = _require(values, ends >= 1, f"{name} is empty: it must have one pixel or more", shape)
@@ -62,7 +62,7 @@ def rates(values: tf.Tensor, batch: tf.Tensor, own: float) -> tf.Tensor:
 def waveforms(values: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
     """Waveforms `[batch, samples]` of one frame or more: finite, not too long."""
     name = "waveform"
-    values = _whole_batch(values, name, "[batch, samples]")
+    values = _whole_batch(values, name)
     shape = tf.shape(values)
     least = front_end.samples(1)
     values = _require(values, shape[1] >= least, f"{name} must have {least} samples or more", shape)
@@ -71,7 +71,8 @@ def waveforms(values: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
     values = _require(values, pixels <= MOST_PIXELS, _too_large(name), shape)
     values = _require(values, _all_finite(values), f"{name} holds values that are NaN or infinite")
     loudest = tf.reduce_max(tf.abs(values))
-    return _require(values, loudest <= LARGEST_VALUE, f"{name} must be within -1 to 1", loudest)
+    what = f"{name} must have a full scale of 1; its values reach"
+    return _require(values, loudest <= LARGEST_VALUE, what, loudest)
 
 
 def bitstrings(
@@ -90,7 +91,7 @@ def bitstrings(
     Returns:
       The prefixes, the packed symbols, and the height and the width of their images.
     """
-    values = _whole_batch(values, "bitstring_bytes", "[batch]")
+    values = _whole_batch(values, "bitstring_bytes")
     prefix, packed = bitstring.split(values)
     right = tf.reduce_all(tf.equal(prefix.version, bitstring.VERSION))
     what = f"not a bitstring of version {bitstring.VERSION}; was it cut, or is it another file?"
@@ -120,7 +121,11 @@ def bitstrings(
     what = (
         "a bitstring of the wrong length: was it cut, or something added? bytes after the prefix, expected:"
     )
-    return prefix, _require(packed, right, what, lengths, expected), height, width
+    packed = _require(packed, right, what, lengths, expected)
+    with tf.control_dependencies([packed]):
+        # What is computed from these waits for all checks.
+        prefix = bitstring.Prefix(*map(tf.identity, prefix))
+        return prefix, packed, tf.identity(height), tf.identity(width)
 
 
 def symbols(values: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
@@ -145,15 +150,11 @@ def frames_of(samples: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
     return tf.where(padded < front_end.n_fft, 0, 1 + (padded - front_end.n_fft) // front_end.hop)
 
 
-def _whole_batch(values: tf.Tensor, name: str, form: str) -> tf.Tensor:
+def _whole_batch(values: tf.Tensor, name: str) -> tf.Tensor:
     """Of the rank that its specification says, which a server does not see to, and not empty."""
-    specified = values.shape
-    # Behind this, nothing is known of the shape before the graph runs, and no check of it is optimised away.
-    values = tf.raw_ops.PlaceholderWithDefault(input=values, shape=tf.TensorShape(None))
-    rank = tf.rank(values)
-    what = f"{name} must be {form}"
-    values = _require(values, tf.equal(rank, specified.rank), what, "not of shape", tf.shape(values))
-    values = tf.ensure_shape(values, specified)
+    # Its name stands in the message of ensure_shape, and no optimiser removes it.
+    named = tf.raw_ops.PlaceholderWithDefault(input=values, shape=tf.TensorShape(None), name=name)
+    values = tf.ensure_shape(named, values.shape)
     return _require(values, tf.shape(values)[0] >= 1, f"{name} is an empty batch")
 
 

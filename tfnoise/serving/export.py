@@ -83,8 +83,13 @@ def replace_version(version: Path, by: Path) -> None:
     """
     former = Path(tempfile.mkdtemp(prefix=".former-", dir=version.parent))
     os.rename(version, former / version.name)
-    os.rename(by, version)
-    shutil.rmtree(former)
+    try:
+        os.rename(by, version)
+    except OSError:
+        os.rename(former / version.name, version)
+        raise
+    finally:
+        shutil.rmtree(former)
 
 
 def _export(

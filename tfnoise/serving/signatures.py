@@ -148,9 +148,9 @@ class Signatures:
         }
 
     def _decompress(self, bitstring_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        prefix, image = self._decoded(bitstring_bytes)
+        prefix, symbols, height, width = self._symbols_of(bitstring_bytes)
         return {
-            "image": image,
+            "image": self._image_of(symbols, prefix.step_index, height, width),
             "reference_db": prefix.reference_db,
             "samples": tf.where(tf.equal(prefix.height, 0), prefix.extent, 0),
         }
@@ -181,15 +181,19 @@ class Signatures:
         }
 
     def _decompress_audio(self, bitstring_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        prefix, images = self._decoded(bitstring_bytes)
+        prefix, symbols, height, width = self._symbols_of(bitstring_bytes)
         front_end = self._front_end
         of_image = front_end.n_fft + (prefix.extent[0] - 1) * front_end.hop
         of_image = tf.maximum(of_image - (2 * (front_end.n_fft // 2) if front_end.centre else 0), 1)
         samples = tf.where(tf.equal(prefix.height[0], 0), prefix.extent[0], of_image)
 
-        sound = _sound_of(front_end)
-        rows = (images, prefix.reference_db)
-        found = tf.map_fn(lambda row: sound(*row, samples), rows, fn_output_signature=tf.float32)
+        def sound(row: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            # By itself, since iterations of the phase make the last digit of an image audible.
+            image = self._image_of(row[0][tf.newaxis], row[1][tf.newaxis], height, width)
+            return _sound_of(front_end)(image[0], row[2], samples)
+
+        rows = (symbols, prefix.step_index, prefix.reference_db)
+        found = tf.map_fn(sound, rows, fn_output_signature=tf.float32)
         length = None if self._frames is None else front_end.samples(self._frames)
         return {"waveform": tf.ensure_shape(found, [None, length])}
 
@@ -236,7 +240,8 @@ class Signatures:
         )
         return bitstring.join(prefix, pack(tf.reshape(symbols, [batch, -1]), self._bits))
 
-    def _decoded(self, strings: tf.Tensor) -> tuple[bitstring.Prefix, tf.Tensor]:
+    def _symbols_of(self, strings: tf.Tensor) -> tuple[bitstring.Prefix, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The prefixes and the symbols of bitstrings, and their images' height and width."""
         module, latents = self._module, self._module.latents
         prefix, packed, height, width = checks.bitstrings(
             strings, self._settings["fingerprint"], self._front_end, module.steps, latents, self._bits
@@ -246,7 +251,7 @@ class Signatures:
         symbols = tf.reshape(values, [-1, rows, columns, latents])
         limits = module.limits(prefix.step_index)
         symbols = symbols if limits is None else checks.symbols(symbols, limits)
-        return prefix, self._image_of(symbols, prefix.step_index, height, width)
+        return prefix, symbols, height, width
 
 
 # Functions of their own, since they do not depend on a model: a process traces them once, not at each export.

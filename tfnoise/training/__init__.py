@@ -3,9 +3,11 @@
 from tfnoise.training.precision import faster_precision
 from tfnoise.training.run import TrainingDiverged, TrainingRun, compiled_model, run_record
 from tfnoise.training.settings import (
+    FLAGS_FILE,
     TrainingSettings,
     check_same_settings,
     precision_of,
+    read_settings,
     write_json,
     write_settings,
 )
@@ -14,6 +16,7 @@ from tfnoise.training.strategies import LOST_WORKER, is_chief, make_strategy, wo
 from tfnoise.training.summaries import Summaries
 
 __all__ = [
+    "FLAGS_FILE",
     "LOST_WORKER",
     "Stopped",
     "Summaries",
@@ -26,6 +29,7 @@ __all__ = [
     "is_chief",
     "make_strategy",
     "precision_of",
+    "read_settings",
     "run_record",
     "workers_of",
     "write_json",

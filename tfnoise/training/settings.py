@@ -132,6 +132,27 @@ def write_settings(settings: TrainingSettings, run_dir: Path) -> None:
     write_json({**settings.to_dict(), "run_format": RUN_FORMAT}, run_dir / FLAGS_FILE)
 
 
+def read_settings(run_dir: Path) -> TrainingSettings:
+    """The settings that a run was begun with.
+
+    Raises:
+      InputError: the folder holds no run of this version.
+    """
+    path = run_dir / FLAGS_FILE
+    try:
+        values = json.loads(path.read_text())
+        front_end = {field.name: values.pop(field.name) for field in dataclasses.fields(FrontEnd)}
+        run_format = values.pop("run_format", None)
+        if values["nlpd_parameters"] is not None:
+            values["nlpd_parameters"] = NLPDParameters.from_dict(values["nlpd_parameters"])
+        settings = TrainingSettings(front_end=FrontEnd.from_dict(front_end), **values)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        raise InputError(f"{path}: missing, damaged or of another version of tfnoise; train anew") from None
+    if run_format != RUN_FORMAT:
+        raise InputError(f"{run_dir}: a run of another version of tfnoise (format {run_format})")
+    return settings
+
+
 def write_json(values: dict[str, Any], path: Path) -> None:
     """Writes a JSON file under a temporary name, then renames it."""
     with replacing(path) as temporary:
