@@ -6,6 +6,8 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ import pytest
 _SMALLER = {"filters=128": "filters=8", "epochs=5": "epochs=1", "steps_per_epoch=300": "steps_per_epoch=2"}
 
 
-def _examples(repo_root) -> list[str]:
-    text = (repo_root / "README.md").read_text()
+def _examples(repo_root, page="README.md") -> list[str]:
+    text = (repo_root / page).read_text()
     return re.findall(r"<!-- example: run by the tests -->\n```python\n(.*?)```", text, re.DOTALL)
 
 
@@ -57,12 +59,39 @@ def test_the_codecs_example_codes(repo_root, monkeypatch):
     assert names["piece"].shape[1] == 1
 
 
+def test_the_clients_example_codes(repo_root, monkeypatch):
+    pytest.importorskip("tensorflow_serving", reason="needs tensorflow-serving-api, the extra `serving`")
+    from tests.serving.stand_in_server import serve
+    from tfnoise.serving.server_config import models_config
+
+    monkeypatch.chdir(repo_root)
+    code = next(example for example in _examples(repo_root) if "ServedCodec" in example)
+    with tempfile.NamedTemporaryFile("w", suffix=".config") as config:
+        config.write(models_config(repo_root / "saved_models"))
+        config.flush()
+        running = serve(Path(config.name))
+    assert "localhost:8501" in code
+    names: dict = {}
+    exec(code.replace("localhost:8501", f"127.0.0.1:{running.rest_port}"), names)
+    running.stop()
+    assert names["sound"].shape == (22050, 1) and names["sample_rate_hz"] == 44100
+
+
+def test_the_example_of_signatures_codes(repo_root, monkeypatch):
+    monkeypatch.chdir(repo_root)
+    (code,) = _examples(repo_root, "docs/serving.md")
+    names: dict = {}
+    exec(code, names)
+    assert len(names["bitstrings"]) == 1
+    assert names["bitstrings"][0] == names["answer"]["bitstring_bytes"].numpy()[0]
+
+
 def test_every_example_is_marked_and_run(repo_root):
-    assert (repo_root / "README.md").read_text().count("```python") == len(_examples(repo_root)) == 4
+    assert (repo_root / "README.md").read_text().count("```python") == len(_examples(repo_root)) == 5
 
 
 @pytest.mark.parametrize(
-    "name", ["results", "listeners", "speed", "sound", "codec", "phases", "kinds", "training"]
+    "name", ["results", "listeners", "speed", "sound", "codec", "phases", "kinds", "training", "serving"]
 )
 def test_the_tables_are_what_their_script_makes_of_the_files(repo_root, name):
     script = repo_root / "docs" / "results" / "table.py"

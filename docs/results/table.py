@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the tables of README.md, docs/sound.md and docs/training.md from the JSON files beside this script.
+"""Writes the tables of README.md and of the pages in docs/ from the JSON files beside this script.
 
 Results: each NAME.json is the output of bin/evaluate --json on models called LOSS_NAME_SEED. How they are
 made, for NAME in default, quick, paper and SEED in 0, 1, 2:
@@ -22,6 +22,7 @@ Speed, on a machine that does nothing else:
     bin/benchmark audio --data=FOLDER --rounds=9 --json > docs/results/audio.json
     bin/benchmark pipeline --data=FOLDER --json > docs/results/pipeline.json
     bin/benchmark training --json > docs/results/training.json
+    bin/benchmark serving --json > docs/results/serving.json
     bin/benchmark codec --data=FOLDER --plot=docs/pictures/rate_distortion.png --overwrite --json > codec.json
 
 Sound, of models trained at the default settings with seed 0 and called by their losses:
@@ -42,6 +43,7 @@ HERE = Path(__file__).resolve().parent
 README = HERE.parents[1] / "README.md"
 SOUND = HERE.parent / "sound.md"
 TRAINING = HERE.parent / "training.md"
+SERVING = HERE.parent / "serving.md"
 LOSSES = ("mse", "nlpd", "ms_ssim")
 LISTENERS = ("listeners", "listeners_coded")
 KINDS = ("music", "speech", "environment")
@@ -326,6 +328,23 @@ def training_table() -> str:
     return "\n".join(lines)
 
 
+def serving_table() -> str:
+    """Requests a second and latencies: a row a signature, runtime and number of clients."""
+    report = json.loads((HERE / "serving.json").read_text())
+    lines = ["| signature | runtime | clients | requests/s | median | 95 % |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| `{row['signature']}` | {row['runtime']} | {row['clients']} | {row['requests_per_s']:.1f} "
+        f"| {row['latency_ms']:.1f} ms | {row['latency_p95_ms']:.1f} ms |"
+        for row in report["serving"]
+    ]
+    lines += [
+        "",
+        f"`{report['model']}`, medians of {report['serving'][0]['rounds']} rounds, {report['cores']} cores; "
+        f"measured on {report['date'][:10]}.",
+    ]
+    return "\n".join(lines)
+
+
 def _kind(genre: str) -> str:
     if "speech" in genre or "dialogue" in genre:
         return "speech"
@@ -352,6 +371,7 @@ TABLES = {
     "phases": (SOUND, phases_table),
     "kinds": (SOUND, kinds_table),
     "training": (TRAINING, training_table),
+    "serving": (SERVING, serving_table),
 }
 """By name: where a table stands, and what makes it."""
 

@@ -39,6 +39,15 @@ def main(arguments):
         raise TypeError("a bug")
     if FLAGS.fail == "interrupt":
         raise KeyboardInterrupt
+    if FLAGS.fail.startswith("swallowed"):
+        import os, signal
+        from tfnoise.cli.progress import Progress
+        with Progress(total=2) as progress:
+            try:
+                os.kill(os.getpid(), getattr(signal, FLAGS.fail.split()[1]))
+            except KeyboardInterrupt:
+                print("a callback lost it")
+            progress.update()
     if FLAGS.fail == "status":
         return 7
     if FLAGS.fail == "tensorflow":

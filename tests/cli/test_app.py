@@ -157,3 +157,10 @@ def test_a_reader_that_leaves_early_hears_no_complaint(toy, tmp_path):
         ["bash", "-c", f"({command}) | true"], capture_output=True, text=True, timeout=60, cwd=Path(tmp_path)
     )
     assert result.stderr == "status 141\n"
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_that_a_callback_swallows_ends_it_all_the_same(toy, name, status):
+    result = toy(f"--fail=swallowed {name}")
+    assert result.returncode == status and "a callback lost it" in result.stdout
+    assert "Traceback" not in result.stderr and len(result.stderr.splitlines()) <= 2

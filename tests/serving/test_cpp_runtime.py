@@ -10,9 +10,10 @@ import pytest
 import tensorflow as tf
 
 from tests.serving.conftest import FRONT_END, tiny_model
+from tests.serving.keras_check import assert_as_keras
 from tfnoise import Codec, codec, losses, serving
 from tfnoise.codec import bitstring
-from tfnoise.codec.packed import packed_bits, packed_bytes
+from tfnoise.codec.packed import packed_bytes
 from tfnoise.serving.cpp_process import run_in_cpp, signature_defs
 
 pytestmark = pytest.mark.cpp_runtime
@@ -93,27 +94,8 @@ def codec_image(module, image: np.ndarray, bpp: float) -> np.ndarray:
 @pytest.mark.parametrize("frames", FRAMES)
 def test_symbols_and_images_are_those_of_keras(exported, answers, frames):
     """Of the layers themselves, at the step that was chosen; the whole image at once."""
-    model, settings = exported.model, codec.read_settings(exported.version)
-    bits = packed_bits(settings["architecture"])
-    images = _images(frames)
-    found = answers["compress", frames, 7]
-    decoded = answers["decompress", frames, 7]["image"]
-    padded = np.pad(images, [(0, 0), (0, 0), (0, -frames % 16), (0, 0)])
-    latent = model.analysis(padded, training=False)
-    for row, string in enumerate(found["bitstring_bytes"]):
-        step = found["step"][row]
-        packed = np.frombuffer(string[bitstring.PREFIX_BYTES :], np.uint8)
-        if bits == 16:
-            symbols = packed.view("<i2").reshape(latent.shape[1:])
-            limit = np.ceil(127 / step)
-            np.testing.assert_array_equal(symbols, np.clip(np.round(latent[row] / step), -limit, limit))
-            quantized = symbols * step
-        else:
-            symbols = np.unpackbits(packed)[: int(np.prod(latent.shape[1:]))].reshape(latent.shape[1:])
-            np.testing.assert_array_equal(symbols, latent[row] > 0)
-            quantized = 2.0 * symbols - 1
-        image = model.synthesis(quantized[None].astype(np.float32), training=False)[0, :, :frames]
-        np.testing.assert_allclose(decoded[row], image, atol=1e-5)
+    found = answers["decompress", frames, 7]["image"]
+    assert_as_keras(exported.model, exported.version, _images(frames), answers["compress", frames, 7], found)
 
 
 def test_a_row_does_not_depend_on_the_rows_beside_it(answers):

@@ -124,7 +124,7 @@ def start_two(repo_root: Path, folder: Path, *flags: str) -> list[subprocess.Pop
 @pytest.mark.slow
 def test_two_workers_reach_the_weights_of_one_and_outlive_a_kill(repo_root, tmp_path, undisturbed):
     """Both workers share a batch; one is killed on the way, the other ends with a word, both go on."""
-    flags = ["--checkpoint_every=5"]
+    flags = ["--checkpoint_every=5", "--export=best"]
     workers = start_two(repo_root, tmp_path, *flags)
     wait_for((tmp_path / "run" / "checkpoints" / "step-10.index").exists, workers[0])
     workers[1].kill()

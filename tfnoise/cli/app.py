@@ -12,10 +12,8 @@ import os
 import re
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import NoReturn
 
 from absl import flags
@@ -24,7 +22,7 @@ from absl import flags
 # flags are parsed, and a script that defines one of them again fails at once, not at TensorFlow's import.
 from absl import logging as absl_logging
 
-from tfnoise.cli import flagfiles, help_text, output
+from tfnoise.cli import flagfiles, help_text, interrupts, output
 from tfnoise.errors import InputError, UsageError
 
 FAILED = 1
@@ -94,13 +92,7 @@ def run(
         # File names may hold bytes that are no text; printing one must not end a run.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # What is ignored stays so, as SIGHUP under nohup.
-        if (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(number) == signal.SIG_DFL
-        ):
-            signal.signal(number, _end)
+    interrupts.install()
     try:
         status = _run(main, positional, at_least, argv, doc)
         sys.stdout.flush()
@@ -109,11 +101,10 @@ def run(
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = BROKEN_PIPE
-    except _Ended as ended:
-        name = signal.Signals(ended.number).name
-        status = _report(script, f"ended by {name}", 128 + ended.number)
-    except KeyboardInterrupt:
-        status = _report(script, "interrupted", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        number = getattr(error, "number", signal.SIGINT)
+        how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+        status = _report(script, how, 128 + number)
     except UsageError as error:
         status = _report(script, f"{_one_line(error)} (see {_command(argv)} --help)", WRONG_USAGE)
     except InputError as error:
@@ -125,18 +116,6 @@ def run(
     except Exception as error:
         status = _report(script, _other_error(error), FAILED)
     sys.exit(status)
-
-
-class _Ended(KeyboardInterrupt):
-    """A signal that ends the process; what was half written is cleaned away as after Ctrl-C."""
-
-    def __init__(self, number: int):
-        super().__init__()
-        self.number = number
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    raise _Ended(number)
 
 
 def _run(

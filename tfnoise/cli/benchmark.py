@@ -10,7 +10,7 @@ from typing import Any
 from absl import flags
 
 import tfnoise
-from tfnoise.cli import benchmark_audio, benchmark_codec, benchmark_training
+from tfnoise.cli import benchmark_audio, benchmark_codec, benchmark_serving, benchmark_training
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.errors import UsageError
@@ -27,6 +27,7 @@ def benchmark_from_flags(arguments: list[str]) -> int:
         "codec": benchmark_codec.codec,
         "pipeline": benchmark_audio.pipeline,
         "training": benchmark_training.training,
+        "serving": benchmark_serving.serving,
     }
     if len(arguments) != 1 or arguments[0] not in kinds:
         raise UsageError(f"{' '.join(arguments)}: name one of: {', '.join(kinds)}")

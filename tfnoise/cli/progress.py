@@ -10,6 +10,8 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from tfnoise.cli import interrupts
+
 
 class Progress:
     """Shows how far a loop is.
@@ -83,6 +85,7 @@ class Progress:
           n: units done since the last call.
           **values: shown beside the progress, as loss=0.123; they stay until they are given anew.
         """
+        interrupts.check()
         self.done += n
         if self._warm is None:
             # The first unit often holds compiling or reading that the others do not.

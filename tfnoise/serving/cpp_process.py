@@ -53,22 +53,21 @@ def run_in_cpp(saved_model: str | Path, requests: Sequence[Request]) -> list[dic
 
 
 def time_in_cpp(
-    saved_model: str | Path, request: Request, clients: Sequence[int], each: int
+    saved_model: str | Path, request: Request, clients: Mapping[int, int]
 ) -> list[tuple[float, list[float]]]:
     """Lets clients ask the same, each one after the other, all at once in one process.
 
     Args:
       saved_model: the folder.
       request: what they ask.
-      clients: how many at once, one measurement after the other.
-      each: how often each asks, after a warm-up.
+      clients: how many at once, and how often each asks; one measurement after the other, after a warm-up.
 
     Returns:
       Of each measurement the seconds that all took, and the latency of each request.
     """
     with tempfile.TemporaryDirectory(prefix="tfnoise-cpp-") as folder:
         job = _job(saved_model, request, Path(folder), "0")
-        jobs = [{**job, "clients": count, "each": each} for count in clients]
+        jobs = [{**job, "clients": count, "each": each} for count, each in clients.items()]
         warm_up = {**job, "clients": 1, "each": 3}
         answers = _run(saved_model, [warm_up, *jobs], Path(folder))[1:]
         return [(answer["seconds"][0], answer["seconds"][1:]) for answer in answers]

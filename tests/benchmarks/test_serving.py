@@ -1,0 +1,46 @@
+"""bin/benchmark serving on a tiny model: every runtime and number of clients is measured."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.serving.conftest import FRONT_END, tiny_model
+from tfnoise import serving
+from tfnoise.benchmarks import serving as benchmark
+
+STAND_IN = Path(__file__).parents[1] / "serving" / "stand_in_server.py"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return serving.export_model(tiny_model("levels"), FRONT_END, tmp_path_factory.mktemp("m") / "tiny", {})
+
+
+@pytest.mark.cpp_runtime
+def test_runtimes_signatures_and_clients_are_measured(model, monkeypatch, repo_root):
+    """With the stand-in as the server, which shows that a server would be measured, not how fast it is."""
+    pytest.importorskip("tensorflow_serving", reason="needs tensorflow-serving-api, the extra `serving`")
+    monkeypatch.setenv("TENSORFLOW_MODEL_SERVER", str(STAND_IN))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    monkeypatch.setattr(benchmark, "_REQUESTS", 4)
+    monkeypatch.setattr(benchmark, "SIGNATURES", ("compress", "decompress"))
+    rows = benchmark.compare_runtimes(model, 1)
+    found = {(row["signature"], row["runtime"], row["clients"]) for row in rows}
+    runtimes = ("C++ runtime", "Python", "TensorFlow Serving")
+    assert found == {(s, r, c) for s in ("compress", "decompress") for r in runtimes for c in (1, 4, 16)}
+    for row in rows:
+        assert 0 < row["latency_ms"] <= row["latency_p95_ms"] and row["requests_per_s"] > 0
+        # No more can be answered in a second than clients wait for.
+        assert row["requests_per_s"] <= 1.5e3 * row["clients"] / (row["latency_ms"] / 2)
+
+
+@pytest.mark.slow
+def test_the_script_prints_json(model, run_script):
+    done = run_script("benchmark", "serving", f"--model={model}", "--rounds=5", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["frames"] == 256 and len(report["serving"]) >= 4 * 2 * 3

@@ -1,0 +1,212 @@
+"""bin/client and the connections behind it, against a stand-in server."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.serving.conftest import FRONT_END
+from tfnoise import Codec
+from tfnoise.errors import InputError
+from tfnoise.serving.client import AVAILABLE, ServedCodec, ServerError, first_line
+from tfnoise.serving.rest import RestConnection
+
+
+def _connection(protocol: str, address: str, timeout_s: float = 60.0):
+    if protocol == "rest":
+        return RestConnection(address, timeout_s)
+    from tfnoise.serving.grpc_connection import GrpcConnection
+
+    return GrpcConnection(address, timeout_s)
+
+
+@pytest.fixture(params=["rest", "grpc"])
+def protocol(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def connection(protocol, stand_in):
+    return _connection(protocol, stand_in[protocol])
+
+
+@pytest.fixture
+def name(exported) -> str:
+    return exported.version.parent.name
+
+
+def test_a_file_is_coded_by_the_server_as_it_is_here(connection, exported, name, waveform):
+    here = Codec.load(exported.version)
+    served = ServedCodec(connection, name)
+    assert served.fingerprint == here.fingerprint and served.front_end == FRONT_END
+    data = served.compress(waveform, 8000, here)
+    ours, theirs = (here.bitstrings_from_file(file)[0] for file in (here.compress(waveform, 8000), data))
+    assert 0 <= theirs[1] - ours[1] <= 2 and len(theirs) == len(ours)
+    sound, rate_hz = served.decompress(data, here)
+    assert sound.shape == (12000, 1) and rate_hz == 8000 and np.isfinite(sound).all()
+
+
+@pytest.mark.parametrize(("rate_hz", "samples"), [(8000, 1), (44100, 44101), (11025, 5000), (8000, 12800)])
+def test_lengths_and_rates_come_back(connection, exported, name, rate_hz, samples):
+    here = Codec.load(exported.version)
+    served = ServedCodec(connection, name)
+    wave = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+    data = served.compress(wave, rate_hz, here)
+    for sound, rate in (served.decompress(data, here), here.decompress(data)):
+        assert rate == rate_hz and len(sound) == samples
+
+
+def test_two_channels_of_a_file_are_decoded_at_once(connection, exported, name, waveform):
+    here = Codec.load(exported.version)
+    data = here.compress(np.stack([waveform, waveform[::-1]], 1), 8000)
+    sound, _ = ServedCodec(connection, name).decompress(data, here)
+    assert sound.shape == (12000, 2)
+    for channel, string in enumerate(here.bitstrings_from_file(data)):
+        alone = connection.call(name, "decompress_audio", {"bitstring_bytes": [string]})
+        np.testing.assert_array_equal(sound[:, channel], next(iter(alone.values()))[0])
+
+
+def test_status_and_versions(connection, name):
+    (status,) = connection.status(name)
+    assert (status.version, status.state, status.error) == (1, AVAILABLE, "")
+    with pytest.raises(ServerError, match="nope"):
+        connection.status("nope")
+    with pytest.raises(ServerError, match="9"):
+        ServedCodec(connection, name, version=9)
+    assert ServedCodec(connection, name, version=1).settings["training"] == {"loss": "mse"}
+
+
+def test_what_the_server_refuses_is_told_in_one_line(connection, name):
+    with pytest.raises(ServerError) as caught:
+        connection.call(
+            name,
+            "compress",
+            {"image": np.full([1, 48, 32, 1], np.float32(7)), "bpp": np.zeros(1, np.float32)},
+        )
+    assert "within 0, 1" in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(ServerError, match="another"):
+        connection.call(name, "another", {"ask": [b""]})
+
+
+def test_a_server_that_is_not_there(protocol):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(ServerError) as caught:
+        _connection(protocol, address).status("any")
+    assert address in str(caught.value) and "bin/serve" in str(caught.value)
+
+
+def test_a_server_that_says_nothing(protocol):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ServerError) as caught:
+            _connection(protocol, address, timeout_s=0.5).status("any")
+    assert "--timeout_s" in str(caught.value) or "cannot be reached" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 200 OK\r\n\r\n<html>", b"HTTP/1.1 200 OK\r\n\r\n[1]", b"SSH-2.0\r\n", b""]
+)
+def test_a_server_that_is_another(answer):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+
+        def serve() -> None:
+            taken, _ = other.accept()
+            taken.recv(4096)
+            taken.sendall(answer)
+            taken.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(ServerError) as caught:
+            RestConnection(f"127.0.0.1:{other.getsockname()[1]}").status("any")
+    assert "\n" not in str(caught.value)
+
+
+def test_messages_lose_the_names_of_operations():
+    text = (
+        "assertion failed: [image must be within [0, 1]]\n\t [[{{function_node f}}{{node Assert_6/Assert}}]]"
+    )
+    assert first_line(text) == "image must be within 0, 1"
+    assert first_line("") == "no reason given"
+
+
+def test_another_model_here_is_refused(connection, exported, name, waveform, tmp_path):
+    from tests.serving.conftest import tiny_model
+    from tfnoise import serving
+
+    bottleneck = "levels" if exported.model.get_config()["bottleneck"] == "entropy" else "entropy"
+    other = Codec.load(serving.export_model(tiny_model(bottleneck), FRONT_END, tmp_path / "other", {}))
+    with pytest.raises(InputError, match="fingerprint"):
+        ServedCodec(connection, name).compress(waveform, 8000, other)
+
+
+def test_the_script_end_to_end(stand_in, exported, name, waveform, run_script, tmp_path):
+    soundfile.write(tmp_path / "in.wav", np.stack([waveform, waveform], 1), 8000)
+    export_dir = exported.version.parents[1]
+    both = [f"--name={name}", f"--model={export_dir / name}"]
+    rest, grpc = [f"--server={stand_in['rest']}", *both], ["--grpc", f"--server={stand_in['grpc']}", *both]
+    done = run_script("client", "compress", "in.wav", "-o", "rest.tfn", *rest)
+    assert done.returncode == 0, done.stderr
+    done = run_script("client", "compress", "in.wav", "-o", "grpc.tfn", *grpc, "--json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)["files"]
+    assert row["path"] == "grpc.tfn" and row["intact"]
+    assert (tmp_path / "rest.tfn").read_bytes() == (tmp_path / "grpc.tfn").read_bytes()
+    done = run_script("client", "decompress", "rest.tfn", *rest)
+    assert done.returncode == 0 and "wrote rest.wav" in done.stdout
+    assert soundfile.info(str(tmp_path / "rest.wav")).frames == 12000
+    again = run_script("client", "decompress", "rest.tfn", *rest)
+    assert again.returncode == 1 and "--force" in again.stderr
+    status = run_script("client", "status", *rest)
+    assert status.returncode == 0 and "AVAILABLE" in status.stdout
+    told = run_script("client", "metadata", *rest, "--json")
+    assert json.loads(told.stdout)["training"] == {"loss": "mse"}
+
+
+def test_the_script_says_what_is_wrong(run_many, tmp_path):
+    (tmp_path / "x.wav").write_bytes(b"")
+    answers = run_many(
+        "client",
+        ["dance"],
+        ["compress"],
+        ["status", "x.wav"],
+        ["status", "--timeout_s=0"],
+        ["status", "--play"],
+        ["compress", "x.wav", "--bpp=-1"],
+        ["status", "--server=127.0.0.1:1"],
+        ["status", "--server=not an address"],
+    )
+    assert [status for status, _ in answers] == [2, 2, 2, 2, 2, 2, 1, 1]
+    assert all("\n" not in text.strip() for _, text in answers), answers
+
+
+def test_without_the_extra_grpc_is_explained(monkeypatch):
+    import builtins
+
+    from tfnoise.serving.grpc_connection import GrpcConnection
+
+    real = builtins.__import__
+
+    def missing(name, *arguments):
+        if name.startswith("tensorflow_serving"):
+            raise ImportError(name)
+        return real(name, *arguments)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(InputError, match=r"pip install 'tfnoise\[serving\]'"):
+        GrpcConnection()
+
+
+def test_the_stand_in_is_called_one():
+    assert "stand-in" in Path(__file__).with_name("stand_in_server.py").read_text()

@@ -1,0 +1,194 @@
+"""bin/export and bin/serve: from a run or a model to what is served, and what starts the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.serving.conftest import FRONT_END, tiny_model
+from tfnoise import codec, serving
+from tfnoise.serving.client import AVAILABLE, ServedCodec, ServerError
+from tfnoise.serving.rest import RestConnection
+
+STAND_IN = Path(__file__).with_name("stand_in_server.py")
+TINY = ["--filters=8", "--epochs=1", "--steps_per_epoch=4", "--batch_size=2", "--patch_size=48"]
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory, repo_root) -> Path:
+    """A folder with the runs of a sweep and their models."""
+    folder = tmp_path_factory.mktemp("sweep")
+    command = [sys.executable, str(repo_root / "bin" / "sweep"), *TINY, "--loss=mse", "--seed=0,1"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_a_runs_last_checkpoint_is_exported(swept, run_script):
+    runs = sorted((swept / "runs").rglob("flags.json"))
+    before = {run.parent.name: json.loads((run.parent / "finished.json").read_text()) for run in runs}
+    run_dir = runs[0].parent
+    done = run_script("export", f"--run_dir={run_dir}", "--name=again", "--json", cwd=swept)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["model"] == "saved_models/again/1"
+    trained = swept / before[run_dir.name]["model"]
+    assert found["fingerprint"] == codec.read_settings(trained)["fingerprint"]
+    assert codec.read_settings(swept / found["model"])["training"] == codec.read_settings(trained)["training"]
+    assert all((swept / path).is_file() for path in found["configs"])
+
+
+def test_of_a_sweep_the_best_run_is_exported(swept, run_script):
+    runs = [path.parent for path in sorted((swept / "runs").rglob("finished.json"))]
+    distortions = {
+        run.name: json.loads((run / "finished.json").read_text())["last"]["distortion"] for run in runs
+    }
+    best = min(distortions, key=distortions.get)
+    done = run_script("export", f"--run_dir={runs[0].parent}", "--export_dir=best", cwd=swept)
+    assert done.returncode == 0, done.stderr
+    assert f"{best}: the best of 2 runs by distortion" in done.stdout
+    assert (swept / "best" / best / "1" / "saved_model.pb").is_file()
+
+
+def test_a_model_is_exported_anew_with_its_fingerprint(exported, run_script, tmp_path):
+    shutil.copytree(exported.version.parent, tmp_path / "saved_models" / "tiny")
+    fingerprint = codec.read_settings(exported.version)["fingerprint"]
+    former = (tmp_path / "saved_models/tiny/1/saved_model.pb").stat().st_ino
+    done = run_script("export", "--model=saved_models/tiny", "--overwrite", "--json")
+    assert json.loads(done.stdout)["model"] == "saved_models/tiny/1", done.stderr
+    assert (tmp_path / "saved_models/tiny/1/saved_model.pb").stat().st_ino != former
+    done = run_script("export", "--model=saved_models/tiny", "--frames=64", "--json")
+    assert json.loads(done.stdout)["model"] == "saved_models/tiny_fixed/1", done.stderr
+    for name in ("tiny", "tiny_fixed"):
+        settings = codec.read_settings(tmp_path / "saved_models" / name / "1")
+        assert settings["fingerprint"] == fingerprint and settings["training"] == {"loss": "mse"}
+    assert settings["serving"] == {"frames": 64}
+    assert not list((tmp_path / "saved_models").rglob(".*"))
+
+
+def test_a_model_whose_weights_were_changed_is_refused(exported, tmp_path):
+    shutil.copytree(exported.version, tmp_path / "m" / "1")
+    settings = tmp_path / "m" / "1" / "assets" / "tfnoise.json"
+    values = json.loads(settings.read_text())
+    settings.write_text(json.dumps({**values, "fingerprint": "0" * 32}))
+    with pytest.raises(serving.export.InputError, match="not those of its fingerprint"):
+        serving.export_again(codec.load(tmp_path / "m"), tmp_path / "n")
+    assert not (tmp_path / "n").exists()
+
+
+def test_what_export_cannot_do_is_said(run_many, tmp_path, exported):
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "flags.json").write_text("{")
+    answers = run_many(
+        "export",
+        [],
+        ["--run_dir=a", "--model=b"],
+        ["--run_dir=a", "--overwrite"],
+        ["--model=b", "--frames=0"],
+        ["--model=b", "--name=a/b"],
+        ["--run_dir=absent"],
+        ["--run_dir=nothing"],
+        ["--run_dir=broken"],
+        ["--model=absent"],
+        [f"--model={exported.version}", "--name=other", "--overwrite"],
+    )
+    assert [status for status, _ in answers] == [2, 2, 2, 2, 2, 1, 1, 1, 1, 1]
+    assert all("\n" not in text.strip() for _, text in answers), answers
+
+
+def test_without_a_server_the_docker_command_is_printed(exported, run_script, tmp_path):
+    export_dir = exported.version.parents[1].resolve()
+    environment = {"PATH": "/nowhere", "TENSORFLOW_MODEL_SERVER": ""}
+    done = run_script("serve", f"--export_dir={export_dir}", "--rest_port=9001", env=environment)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "docker" in done.stderr
+    command = shlex.split(done.stdout)
+    assert command[:3] == ["docker", "run", "--rm"] and "tensorflow/serving:2.14.1" in command
+    assert f"-v{export_dir}:{export_dir}:ro" in command and "-p9001:8501" in command
+    assert f"--model_config_file={export_dir}/models.config" in command
+    assert (export_dir / "models.config").is_file()
+
+
+def test_what_serve_cannot_do_is_said(run_many, exported, tmp_path):
+    (tmp_path / "empty").mkdir()
+    export_dir = f"--export_dir={exported.version.parents[1]}"
+    answers = run_many(
+        "serve",
+        ["--export_dir=empty"],
+        ["--rest_port=0", export_dir],
+        ["--rest_port=8500", export_dir],
+        ["--batching", export_dir],
+    )
+    assert [status for status, _ in answers] == [1, 2, 2, 1]
+    assert "--frames" in answers[3][1]
+
+
+def test_a_wrong_variable_is_named(exported, run_script):
+    done = run_script(
+        "serve",
+        f"--export_dir={exported.version.parents[1]}",
+        env={"TENSORFLOW_MODEL_SERVER": "/no/such/server"},
+    )
+    assert done.returncode == 1 and "/no/such/server" in done.stderr and done.stderr.count("\n") == 1
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _until(ready, timeout_s: float = 60.0):
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            found = ready()
+        except ServerError:
+            found = None
+        if found:
+            return found
+        assert time.monotonic() < end, "the server did not come to it"
+        time.sleep(0.1)
+
+
+def test_a_new_version_appears_whole_and_the_old_one_serves_until_then(repo_root, tmp_path):
+    """bin/serve becomes the server, here the stand-in, which polls as the real one does."""
+    pytest.importorskip("tensorflow_serving", reason="needs tensorflow-serving-api, the extra `serving`")
+    first = serving.export_model(tiny_model("levels"), FRONT_END, tmp_path / "tiny", {"number": 1})
+    rest, grpc = _free_port(), _free_port()
+    command = [sys.executable, str(repo_root / "bin" / "serve"), f"--export_dir={tmp_path}"]
+    environment = {**os.environ, "TENSORFLOW_MODEL_SERVER": str(STAND_IN)}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment["PYTHONPATH"] = str(repo_root)
+    server = subprocess.Popen(
+        [*command, f"--rest_port={rest}", f"--grpc_port={grpc}"], env=environment, stdout=subprocess.PIPE
+    )
+    try:
+        connection = RestConnection(f"127.0.0.1:{rest}", 10)
+        _until(lambda: connection.status("tiny")[0].state == AVAILABLE)
+        # A version that is being written has another name, and is no version.
+        half = tmp_path / "tiny" / ".export-half"
+        shutil.copytree(first, half)
+        (half / "saved_model.pb").write_bytes(b"half")
+        seen = {ServedCodec(connection, "tiny").settings["training"]["number"]}
+        serving.export_model(tiny_model("levels"), FRONT_END, tmp_path / "tiny", {"number": 2})
+
+        def newest() -> bool:
+            seen.add(ServedCodec(connection, "tiny").settings["training"]["number"])
+            return 2 in seen
+
+        _until(newest)
+        assert seen == {1, 2}
+        assert connection.status("tiny")[0].version == 2
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(20)

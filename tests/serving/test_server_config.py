@@ -1,0 +1,99 @@
+"""The server's configuration, parsed by the official protos, or by their definitions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+
+from tfnoise.serving import exported_models, server_config, write_server_config
+
+_FIELD = descriptor_pb2.FieldDescriptorProto
+
+
+def _message(name: str, fields: list[tuple], nested: list | None = None):
+    """A message class with fields of (name, number, type, repeated)."""
+    file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", syntax="proto3")
+    file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
+    message = file.message_type.add(name=name)
+    for inner_name, inner_fields in nested or []:
+        _add_fields(message.nested_type.add(name=inner_name), inner_fields)
+    _add_fields(message, fields)
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
+
+
+def _add_fields(message, fields) -> None:
+    for name, number, kind, repeated in fields:
+        label = _FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL
+        field = message.field.add(name=name, number=number, label=label)
+        if isinstance(kind, str):
+            field.type, field.type_name = _FIELD.TYPE_MESSAGE, kind
+        else:
+            field.type = kind
+
+
+# tensorflow_serving/servables/tensorflow/session_bundle_config.proto and config/monitoring_config.proto,
+# which tensorflow-serving-api does not hold.
+_INT64 = ".google.protobuf.Int64Value"
+_BATCHING = [
+    ("max_batch_size", 1, _INT64, False),
+    ("batch_timeout_micros", 2, _INT64, False),
+    ("max_enqueued_batches", 3, _INT64, False),
+    ("num_batch_threads", 4, _INT64, False),
+    ("allowed_batch_sizes", 6, _FIELD.TYPE_INT64, True),
+]
+_PROMETHEUS = [("enable", 1, _FIELD.TYPE_BOOL, False), ("path", 2, _FIELD.TYPE_STRING, False)]
+_MONITORING = [("prometheus_config", 1, ".MonitoringConfig.PrometheusConfig", False)]
+
+
+def _parsed_models(text: str):
+    config = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
+    return text_format.Parse(text, config.ModelServerConfig()).model_config_list.config
+
+
+def test_models_are_those_of_the_folder(exported, tmp_path):
+    export_dir = exported.version.parents[1]
+    (export_dir / "empty").mkdir(exist_ok=True)
+    (export_dir / "file").write_text("no folder")
+    (model,) = _parsed_models((write_server_config(export_dir)[0]).read_text())
+    assert model.name == exported.version.parent.name and model.model_platform == "tensorflow"
+    assert Path(model.base_path) == exported.version.parent.resolve()
+    assert exported_models(export_dir) == [exported.version.parent]
+    assert exported_models(tmp_path / "absent") == []
+
+
+def test_names_of_any_characters_are_quoted(exported, tmp_path):
+    odd = tmp_path / 'a "quoted" \\ name\u00e9'
+    odd.symlink_to(exported.version.parent, target_is_directory=True)
+    (model,) = _parsed_models(server_config.models_config(tmp_path))
+    assert model.name == odd.name
+
+
+def test_batching_and_monitoring_are_what_the_server_knows():
+    batching = text_format.Parse(server_config.batching_config(), _message("BatchingParameters", _BATCHING)())
+    assert batching.max_batch_size.value == 16 and batching.batch_timeout_micros.value > 0
+    assert batching.num_batch_threads.value >= 1 and batching.max_enqueued_batches.value > 0
+    kind = _message("MonitoringConfig", _MONITORING, [("PrometheusConfig", _PROMETHEUS)])
+    monitoring = text_format.Parse(server_config.monitoring_config(), kind())
+    assert monitoring.prometheus_config.enable
+    assert monitoring.prometheus_config.path == server_config.METRICS_PATH
+
+
+def test_somebodys_own_configuration_stays(exported, tmp_path):
+    (tmp_path / "model").symlink_to(exported.version.parent, target_is_directory=True)
+    models, batching, monitoring = write_server_config(tmp_path)
+    own = batching.read_text().replace(f"{server_config.FIRST_LINE}\n", "")
+    batching.write_text(own)
+    models.write_text(models.read_text() + "# a line that an export removes\n")
+    assert write_server_config(tmp_path) == [models, batching, monitoring]
+    assert batching.read_text() == own and "a line" not in models.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "batching.config",
+        "model",
+        "models.config",
+        "monitoring.config",
+    ]

@@ -1,0 +1,186 @@
+"""Requests a second and latencies of a model: in the C++ runtime, in Python, behind a real server."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfnoise import codec
+from tfnoise.errors import InputError
+from tfnoise.serving import exported_models
+from tfnoise.serving.client import AVAILABLE, ServerError
+from tfnoise.serving.cpp_process import Request, time_in_cpp
+from tfnoise.serving.server import find_server, server_command
+
+CLIENTS = (1, 4, 16)
+FRAMES = 256
+SIGNATURES = ("compress", "decompress", "compress_audio", "decompress_audio")
+
+_REQUESTS = 48
+_START_S = 120
+
+
+def compare_runtimes(
+    model: Path, rounds: int, on_round: Callable[[], Any] = lambda: None
+) -> list[dict[str, Any]]:
+    """Measures one image or sound a request, of FRAMES frames, asked for by several clients at once.
+
+    Args:
+      model: the version's folder.
+      rounds: of each, in turns; the medians count.
+      on_round: called after each round.
+
+    Returns:
+      Rows with `signature`, `runtime`, `clients`, and of the rounds the medians of `requests_per_s`,
+      `latency_ms` (median of the requests) and `latency_p95_ms`.
+    """
+    requests = _requests(model)
+    measured: dict[tuple[str, str, int], list[tuple[float, list[float]]]] = {}
+    with contextlib.ExitStack() as stack:
+        runtimes = {"C++ runtime": _in_cpp(model), "Python": _in_python(model)}
+        binary = find_server()
+        if binary is not None:
+            runtimes["TensorFlow Serving"] = stack.enter_context(_behind_a_server(binary, model))
+        for _ in range(rounds):
+            for signature, inputs in requests.items():
+                for runtime, timed in runtimes.items():
+                    for clients, found in zip(CLIENTS, timed((signature, inputs))):
+                        measured.setdefault((signature, runtime, clients), []).append(found)
+            on_round()
+    return [
+        {
+            "signature": signature,
+            "runtime": runtime,
+            "clients": clients,
+            "requests_per_s": statistics.median(len(each) / seconds for seconds, each in found),
+            "latency_ms": 1e3 * statistics.median(statistics.median(each) for _, each in found),
+            "latency_p95_ms": 1e3 * statistics.median(np.percentile(each, 95) for _, each in found),
+            "rounds": rounds,
+        }
+        for (signature, runtime, clients), found in measured.items()
+    ]
+
+
+def _requests(model: Path) -> dict[str, dict[str, Any]]:
+    """One of each signature."""
+    loaded = codec.load(model)
+    front_end, signatures = loaded.front_end, loaded.module.signatures
+    missing = sorted(set(SIGNATURES) - set(signatures))
+    if missing:
+        remedy = f"export it anew with bin/export --model={model}"
+        raise InputError(f"{model}: has no signature {missing[0]}; {remedy}")
+    rng = np.random.default_rng(0)
+    image = rng.random([1, front_end.mels, FRAMES, 1], np.float32)
+    waveform = rng.normal(0, 0.1, [1, front_end.samples(FRAMES)]).astype(np.float32)
+    rate = np.zeros(1, np.float32)
+    found: dict[str, dict[str, Any]] = {
+        "compress": {"image": image, "bpp": rate},
+        "compress_audio": {"waveform": waveform, "bpp": rate},
+    }
+    for signature in tuple(found):
+        inputs = {name: tf.constant(value) for name, value in found[signature].items()}
+        strings = signatures[signature](**inputs)["bitstring_bytes"].numpy()
+        found[signature.replace("compress", "decompress")] = {"bitstring_bytes": list(strings)}
+    return {signature: found[signature] for signature in SIGNATURES}
+
+
+def _in_cpp(model: Path) -> Callable[[Request], list[tuple[float, list[float]]]]:
+    return lambda request: time_in_cpp(model, request, {clients: _each(clients) for clients in CLIENTS})
+
+
+def _each(clients: int) -> int:
+    """How often each of so many clients asks."""
+    return max(2, _REQUESTS // clients)
+
+
+def _in_python(model: Path) -> Callable[[Request], list[tuple[float, list[float]]]]:
+    signatures = tf.saved_model.load(str(model)).signatures
+
+    def timed(request: Request) -> list[tuple[float, list[float]]]:
+        signature = signatures[request[0]]
+
+        def ask() -> None:
+            inputs = {name: tf.constant(value) for name, value in request[1].items()}
+            for value in signature(**inputs).values():
+                value.numpy()
+
+        return _by_threads(ask)
+
+    return timed
+
+
+@contextlib.contextmanager
+def _behind_a_server(
+    binary: str, model: Path
+) -> Iterator[Callable[[Request], list[tuple[float, list[float]]]]]:
+    """Starts the server on a copy of the model's version, and asks it by gRPC."""
+    from tfnoise.serving.grpc_connection import GrpcConnection
+
+    with tempfile.TemporaryDirectory(prefix="tfnoise-serving-") as folder:
+        shutil.copytree(model, Path(folder, "model", "1"))
+        assert exported_models(folder)
+        rest_port, grpc_port = _free_ports(2)
+        command = server_command(binary, Path(folder), rest_port, grpc_port)
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            connection = GrpcConnection(f"localhost:{grpc_port}", _START_S)
+            _wait(connection, server)
+            yield lambda request: _by_threads(lambda: connection.call("model", *request))
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _wait(connection: Any, server: subprocess.Popen) -> None:
+    end = time.monotonic() + _START_S
+    while server.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(ServerError):
+            if connection.status("model")[0].state == AVAILABLE:
+                return
+        time.sleep(0.2)
+    raise InputError(f"{server.args[0]}: does not serve the model; try bin/serve to see why")
+
+
+def _by_threads(ask: Callable[[], Any]) -> list[tuple[float, list[float]]]:
+    for _ in range(3):
+        ask()
+    found = []
+    for clients in CLIENTS:
+        latencies: list[float] = []
+
+        def client(count: int = _each(clients), latencies: list[float] = latencies) -> None:
+            for _ in range(count):
+                begin_s = time.perf_counter()
+                ask()
+                latencies.append(time.perf_counter() - begin_s)
+
+        threads = [threading.Thread(target=client) for _ in range(clients)]
+        begin_s = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        found.append((time.perf_counter() - begin_s, latencies))
+    return found
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
