@@ -91,7 +91,20 @@ def test_every_example_is_marked_and_run(repo_root):
 
 
 @pytest.mark.parametrize(
-    "name", ["results", "listeners", "speed", "sound", "codec", "phases", "kinds", "training", "serving"]
+    "name",
+    [
+        "results",
+        "listeners",
+        "speed",
+        "sound",
+        "codec",
+        "phases",
+        "kinds",
+        "training",
+        "bfloat16",
+        "serving",
+        "noise",
+    ],
 )
 def test_the_tables_are_what_their_script_makes_of_the_files(repo_root, name):
     script = repo_root / "docs" / "results" / "table.py"

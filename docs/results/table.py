@@ -16,6 +16,13 @@ Listeners, where nlpd_natural.json was fitted to other audio than the rated clip
     bin/correlate --ratings=ratings.csv --nlpd_parameters=nlpd_natural.json --json > listeners.json
     bin/correlate ... --noidentical --json > listeners_coded.json
 
+Noise families, and bfloat16:
+
+    bin/sweep --flagfile=configs/quick.cfg --noise=FAMILY,FAMILY,... --loss=mse,nlpd
+    bin/evaluate --model=... --data=FOLDER --json > docs/results/noise.json
+    bin/sweep --flagfile=configs/quick.cfg --loss=mse,ms_ssim,nlpd --precision=bfloat16
+    bin/evaluate --model=... --data=FOLDER --json > docs/results/bfloat16.json
+
 Speed, on a machine that does nothing else:
 
     bin/benchmark losses --rounds=15 --json > docs/results/losses.json
@@ -44,6 +51,7 @@ README = HERE.parents[1] / "README.md"
 SOUND = HERE.parent / "sound.md"
 TRAINING = HERE.parent / "training.md"
 SERVING = HERE.parent / "serving.md"
+NOISE = HERE.parent / "noise.md"
 LOSSES = ("mse", "nlpd", "ms_ssim")
 LISTENERS = ("listeners", "listeners_coded")
 KINDS = ("music", "speech", "environment")
@@ -345,6 +353,50 @@ def serving_table() -> str:
     return "\n".join(lines)
 
 
+def bfloat16_table() -> str:
+    """The paper's ratios, trained in float32 and in bfloat16."""
+    models = json.loads((HERE / "quick.json").read_text())["models"]
+    lower = json.loads((HERE / "bfloat16.json").read_text())
+    lines = [
+        "| trained with | MSE in bfloat16 | of MSE-trained | in float32, three seeds |",
+        "|---|---|---|---|",
+    ]
+    for loss in LOSSES:
+        mean = lower["models"][loss]["metrics"]["mse"]["mean"]
+        ratio = mean / lower["models"]["mse"]["metrics"]["mse"]["mean"]
+        ratios = [
+            models[f"{loss}_quick_{seed}"]["metrics"]["mse"]["mean"]
+            / models[f"mse_quick_{seed}"]["metrics"]["mse"]["mean"]
+            for seed in range(3)
+        ]
+        title = {"mse": "MSE", "nlpd": "NLPD", "ms_ssim": "MS-SSIM"}[loss]
+        lines.append(f"| {title} | {mean:.4f} | {ratio:.3f} | {_range([min(ratios), max(ratios)], '.3f')} |")
+    lines += ["", f"`configs/quick.cfg`; in bfloat16 seed 0 alone; measured on {lower['date'][:10]}."]
+    return "\n".join(lines)
+
+
+def noise_table() -> str:
+    """What is learned from which noise: a row a family, columns by loss."""
+    report = json.loads((HERE / "noise.json").read_text())
+    models = report["models"]
+    families = list(dict.fromkeys(name.rsplit("_", 1)[0] for name in models))
+    lines = [
+        "| | MSE | | NLPD | | MS-SSIM-4 | |",
+        "|---|---|---|---|---|---|---|",
+        "| noise | trained with MSE | with NLPD | with MSE | with NLPD | with MSE | with NLPD |",
+    ]
+    for family in families:
+        cells = [
+            f"{models[f'{family}_{loss}']['metrics'][metric]['mean']:{form}}"
+            for metric, form in (("mse", ".4f"), ("nlpd", ".3f"), ("ms_ssim", ".3f"))
+            for loss in ("mse", "nlpd")
+        ]
+        lines.append(f"| {family} | {' | '.join(cells)} |")
+    first = next(iter(models.values()))
+    lines += ["", f"{first['clips']} natural clips, each at or under 0.5 bpp; seed 0; {report['date'][:10]}."]
+    return "\n".join(lines)
+
+
 def _kind(genre: str) -> str:
     if "speech" in genre or "dialogue" in genre:
         return "speech"
@@ -371,7 +423,9 @@ TABLES = {
     "phases": (SOUND, phases_table),
     "kinds": (SOUND, kinds_table),
     "training": (TRAINING, training_table),
+    "bfloat16": (TRAINING, bfloat16_table),
     "serving": (SERVING, serving_table),
+    "noise": (NOISE, noise_table),
 }
 """By name: where a table stands, and what makes it."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -36,11 +35,3 @@ def test_runtimes_signatures_and_clients_are_measured(model, monkeypatch, repo_r
         assert 0 < row["latency_ms"] <= row["latency_p95_ms"] and row["requests_per_s"] > 0
         # No more can be answered in a second than clients wait for.
         assert row["requests_per_s"] <= 1.5e3 * row["clients"] / (row["latency_ms"] / 2)
-
-
-@pytest.mark.slow
-def test_the_script_prints_json(model, run_script):
-    done = run_script("benchmark", "serving", f"--model={model}", "--rounds=5", "--json")
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert report["frames"] == 256 and len(report["serving"]) >= 4 * 2 * 3

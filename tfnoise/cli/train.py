@@ -208,7 +208,8 @@ def _bpp_on_noise(version: Path, settings: TrainingSettings) -> float:
     """The rate of fresh noise by the exported model's integer tables at the step it was trained with."""
     module = codec.load(version).module
     size = settings.patch_size
-    images = next(iter(noise_images(size, size, 64, settings.seed, first_image=2**62)))
+    noise = noise_images(size, size, 64, settings.seed, first_image=2**62, family=settings.noise)
+    images = next(iter(noise))
     bits = module.bits_by_step(module.analyse(images)).numpy()
     column = 0 if settings.bottleneck == "levels" else int(np.argmin(np.abs(codec.step_grid() - 1)))
     return float(bits[:, column].mean() / size**2)

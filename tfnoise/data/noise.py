@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfnoise.data.noise_families import FAMILIES
+
 
 def noise_images(
     height: int,
@@ -15,8 +17,9 @@ def noise_images(
     batches_per_step: int = 1,
     workers: int = 1,
     worker: int = 0,
+    family: str = "uniform",
 ) -> tf.data.Dataset:
-    """Batches of uniform noise on [0, 1), without end and without repetition.
+    """Batches of noise in [0, 1], without end and without repetition.
 
     Every image has a seed of its own, (`seed`, its index), so that the stream does not depend on the batch
     size or on where it was started: image 1,000 is the same after a restart at `first_image=1000`.
@@ -30,14 +33,20 @@ def noise_images(
       workers: how many share the images: in each step the first batches are the first worker's, and so on, so
         that all together see what one worker with all batches would.
       worker: which one this is, from 0.
+      family: what the noise is like, one of `tfnoise.data.noise_families.FAMILIES`.
 
     Returns:
       A dataset of `[batch_size, height, width, channels]`, float32.
+
+    Raises:
+      ValueError: the family is unknown.
     """
+    if family not in FAMILIES:
+        raise ValueError(f"unknown noise {family!r}; known: {', '.join(FAMILIES)}")
 
     def image(index: tf.Tensor) -> tf.Tensor:
         seeds = tf.stack([tf.constant(seed, tf.int64), index])
-        return tf.random.stateless_uniform([height, width, channels], seeds)
+        return FAMILIES[family](seeds, height, width, channels)
 
     mine = batch_size * batches_per_step
 

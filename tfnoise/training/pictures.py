@@ -41,7 +41,9 @@ def subjects_of(settings: TrainingSettings) -> list[Subject]:
     """Patches of noise that training does not see, and, where the sample rate allows, a synthesised sound."""
     size = settings.patch_size
     count = -(-SYMBOLS_PER_CHANNEL // (size // TOTAL_STRIDE) ** 2)
-    noise = next(iter(noise_images(size, size, count, seed=settings.seed, first_image=2**62)))
+    noise = next(
+        iter(noise_images(size, size, count, seed=settings.seed, first_image=2**62, family=settings.noise))
+    )
     subjects = [Subject("noise", noise)]
     try:
         clips = synthetic_clips(settings.front_end.sample_rate_hz, duration_s=2.0, seed=settings.seed)

@@ -226,6 +226,7 @@ class TrainingRun:
                 batches_per_step=replicas // workers,
                 workers=workers,
                 worker=context.input_pipeline_id,
+                family=settings.noise,
             )
 
         if replicas == 1 and workers_of(strategy) == 1:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnoise.audio import FrontEnd
+from tfnoise.data.noise_families import FAMILIES
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import replacing
 from tfnoise.layers import TOTAL_STRIDE, latent_channels_for
@@ -69,7 +70,8 @@ class TrainingSettings:
                 raise UsageError(f"--{name} must be 0 (off) or more, not {getattr(self, name)}")
         if not 0 <= self.ema < 1:
             raise UsageError(f"--ema must be from 0 (off) to below 1, as 0.999, not {self.ema}")
-        for name, known in (("learning_rate_schedule", SCHEDULES), ("export", EXPORTS)):
+        choices = {"noise": FAMILIES, "learning_rate_schedule": SCHEDULES, "export": EXPORTS}
+        for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise UsageError(f"--{name} must be one of {', '.join(known)}, not {getattr(self, name)}")
         try:
