@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import statistics
 import time
 from collections.abc import Callable
@@ -90,3 +91,14 @@ def _status_bytes(field: str) -> int | None:
             if line.startswith(field + ":"):
                 return int(line.split()[1]) * 1024
     return None
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports of loopback that nothing listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports

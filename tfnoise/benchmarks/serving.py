@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import statistics
 import subprocess
 import tempfile
@@ -18,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise import codec
+from tfnoise.benchmarks.measuring import free_ports
 from tfnoise.errors import InputError
 from tfnoise.serving import exported_models
 from tfnoise.serving.client import AVAILABLE, ServerError
@@ -131,7 +131,7 @@ def _behind_a_server(
     with tempfile.TemporaryDirectory(prefix="tfnoise-serving-") as folder:
         shutil.copytree(model, Path(folder, "model", "1"))
         assert exported_models(folder)
-        rest_port, grpc_port = _free_ports(2)
+        rest_port, grpc_port = free_ports(2)
         command = server_command(binary, Path(folder), rest_port, grpc_port)
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
@@ -174,13 +174,3 @@ def _by_threads(ask: Callable[[], Any]) -> list[tuple[float, list[float]]]:
             thread.join()
         found.append((time.perf_counter() - begin_s, latencies))
     return found
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

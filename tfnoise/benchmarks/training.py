@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import tensorflow as tf
 
 import tfnoise
 from tfnoise.autoencoder import Autoencoder
+from tfnoise.benchmarks.measuring import free_ports
 from tfnoise.training import TrainingRun, TrainingSettings, make_strategy
 
 STEPS = 30
@@ -87,12 +87,7 @@ def several_workers(count: int) -> dict[str, Any]:
     Raises:
       RuntimeError: a worker failed.
     """
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
     repository = str(Path(tfnoise.__file__).resolve().parents[1])
     with tempfile.TemporaryDirectory(prefix="tfnoise-training-") as scratch:
         processes = []

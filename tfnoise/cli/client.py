@@ -17,11 +17,8 @@ from tfnoise.cli import coding
 from tfnoise.cli.info import described
 from tfnoise.cli.models import check_bpp
 from tfnoise.cli.output import json_requested, print_json, say, table
-from tfnoise.cli.sound_files import FORMATS, write_sound
-from tfnoise.cli.targets import targets
+from tfnoise.cli.sound_files import write_sound
 from tfnoise.codec import Codec
-from tfnoise.codec.container import read_header
-from tfnoise.data import list_clips
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import replacing
 from tfnoise.serving.client import AVAILABLE, Connection, ServedCodec
@@ -92,14 +89,7 @@ def _metadata(inputs: list[str]) -> int:
 
 
 def _compress(inputs: list[str]) -> int:
-    chosen = targets(
-        inputs,
-        FLAGS.output,
-        lambda argument: [clip.path for clip in list_clips(argument, "all")],
-        lambda source: Path(source).stem + coding.SUFFIX,
-        (coding.SUFFIX,),
-        None if FLAGS.force else "--force",
-    )
+    chosen = coding.coding_targets(inputs)
     served, codec = _served()
 
     def work(source: str, target: Path, tell: Callable[[float], None]) -> dict[str, Any]:
@@ -111,30 +101,27 @@ def _compress(inputs: list[str]) -> int:
                 f"{seconds:.0f} s, and a server takes {served.longest_s():.0f}; use bin/compress"
             )
         waveform = to_mono(read(source)[0])
-        data = served.compress(waveform, info.sample_rate_hz, codec, FLAGS.bpp, info.channels > 1)
+        downmixed = info.channels > 1
+        data = served.compress(waveform, info.sample_rate_hz, codec, FLAGS.bpp, downmixed)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as temporary:
             temporary.write_bytes(data)
         tell(seconds)
-        return {"source": source, "seconds": time.monotonic() - begin_s, **described(target, codec)}
+        seconds = time.monotonic() - begin_s
+        return {"source": source, "downmixed": downmixed, "seconds": seconds, **described(target, codec)}
 
-    rows, problems = coding.each(chosen, "compressing", _seconds_of_sound, work)
+    rows, problems = coding.each(chosen, "compressing", coding.seconds_of_sound, work)
     if rows:
         cells = [[row["path"], f"{row['duration_s']:.1f}", f"{row['bpp_payload']:.3f}"] for row in rows]
         say(table(cells, ["wrote", "s", "bpp"], "lrr"))
+    if any(row["downmixed"] for row in rows):
+        say("Several channels were averaged to one; bin/compress --stereo keeps two.")
     return coding.finish(rows, problems)
 
 
 def _decompress(inputs: list[str]) -> int:
     player = _player() if FLAGS.play else None
-    chosen = targets(
-        inputs,
-        FLAGS.output,
-        coding.coded_files,
-        lambda source: Path(source).stem + ".wav",
-        tuple(FORMATS),
-        None if FLAGS.force else "--force",
-    )
+    chosen = coding.decoding_targets(inputs)
     served, codec = _served()
 
     def work(source: str, target: Path, tell: Callable[[float], None]) -> dict[str, Any]:
@@ -151,7 +138,7 @@ def _decompress(inputs: list[str]) -> int:
             "seconds": time.monotonic() - begin_s,
         }
 
-    rows, problems = coding.each(chosen, "decompressing", _seconds_coded, work)
+    rows, problems = coding.each(chosen, "decompressing", coding.seconds_coded, work)
     for row in rows:
         say(f"wrote {row['path']}")
         if row["turned_down_db"] > 0:
@@ -176,17 +163,6 @@ def _served() -> tuple[ServedCodec, Codec]:
             f"{served.fingerprint}; copy the server's folder and name it with --model"
         )
     return served, Codec.load(path)
-
-
-def _seconds_of_sound(source: str) -> float:
-    info = probe(source)
-    return info.samples / info.sample_rate_hz
-
-
-def _seconds_coded(source: str) -> float:
-    with open(source, "rb") as stream:
-        header = read_header(stream)
-    return (header.samples or 0) / header.sample_rate_hz
 
 
 def _player() -> tuple[str, ...]:

@@ -10,10 +10,15 @@ from typing import Any
 from absl import flags
 
 import tfnoise
+from tfnoise.audio import probe
 from tfnoise.cli.models import DEFAULT_MODEL, EXPORT_DIR, checked_settings
 from tfnoise.cli.output import json_requested, print_json, say
 from tfnoise.cli.progress import Progress
+from tfnoise.cli.sound_files import FORMATS
+from tfnoise.cli.targets import targets
 from tfnoise.codec import Codec, find
+from tfnoise.codec.container import read_header
+from tfnoise.data import list_clips
 from tfnoise.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -69,6 +74,43 @@ def coded_files(argument: str) -> list[str]:
     if not found:
         raise InputError(f"{argument}: holds no {SUFFIX} files; name a folder with some")
     return found
+
+
+def coding_targets(arguments: Sequence[str]) -> dict[str, Path]:
+    """The .tfn file to write for each audio file of the arguments, by --output and --force; see `targets`."""
+    return targets(
+        arguments,
+        FLAGS.output,
+        lambda argument: [clip.path for clip in list_clips(argument, "all")],
+        lambda source: Path(source).stem + SUFFIX,
+        (SUFFIX,),
+        None if FLAGS.force else "--force",
+    )
+
+
+def decoding_targets(arguments: Sequence[str]) -> dict[str, Path]:
+    """The audio file to write for each .tfn file of the arguments, by --output and --force; see `targets`."""
+    return targets(
+        arguments,
+        FLAGS.output,
+        coded_files,
+        lambda source: Path(source).stem + ".wav",
+        tuple(FORMATS),
+        None if FLAGS.force else "--force",
+    )
+
+
+def seconds_of_sound(source: str) -> float:
+    """The length of an audio file."""
+    info = probe(source)
+    return info.samples / info.sample_rate_hz
+
+
+def seconds_coded(source: str) -> float:
+    """The length of the sound of a .tfn file; 0 where its header does not tell."""
+    with open(source, "rb") as stream:
+        header = read_header(stream)
+    return (header.samples or 0) / header.sample_rate_hz
 
 
 class SecondsOfSound:

@@ -9,14 +9,12 @@ from typing import Any
 
 from absl import flags
 
-from tfnoise.audio import open_sound, probe, to_mono
+from tfnoise.audio import open_sound, to_mono
 from tfnoise.cli import coding, threads
 from tfnoise.cli.info import described
 from tfnoise.cli.models import check_bpp
 from tfnoise.cli.output import say, table
-from tfnoise.cli.targets import targets
 from tfnoise.codec import Codec
-from tfnoise.data import list_clips
 from tfnoise.files import replacing
 
 FLAGS = flags.FLAGS
@@ -27,17 +25,13 @@ def compress_from_flags(arguments: Sequence[str]) -> int:
     """Compresses as the arguments and flags of bin/compress say; returns the exit status."""
     check_bpp(FLAGS.bpp)
     threads.use()
-    chosen = targets(
-        arguments,
-        FLAGS.output,
-        lambda argument: [clip.path for clip in list_clips(argument, "all")],
-        lambda source: Path(source).stem + coding.SUFFIX,
-        (coding.SUFFIX,),
-        None if FLAGS.force else "--force",
-    )
+    chosen = coding.coding_targets(arguments)
     codec = coding.codec_to_compress(FLAGS.model, FLAGS.bpp)
     rows, problems = coding.each(
-        chosen, "compressing", _seconds, lambda source, target, tell: _compress(codec, source, target, tell)
+        chosen,
+        "compressing",
+        coding.seconds_of_sound,
+        lambda source, target, tell: _compress(codec, source, target, tell),
     )
     if rows:
         cells = [
@@ -63,11 +57,6 @@ def _say_missed_rates(rows: Sequence[dict[str, Any]], asked: float) -> None:
             say(f"{row['path']}: is too short for {asked:g} bpp and has {rate}")
         elif row["finest_step"] and row["bpp_payload"] < 0.9 * asked:
             say(f"{row['path']}: the model's finest step gives {rate}, less than {asked:g}")
-
-
-def _seconds(source: str) -> float:
-    info = probe(source)
-    return info.samples / info.sample_rate_hz
 
 
 def _compress(codec: Codec, source: str, target: Path, tell: Callable[[float], None]) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from absl import flags
 
 from tfnoise.cli import coding, threads
 from tfnoise.cli.output import say
-from tfnoise.cli.sound_files import FORMATS, write_pieces
-from tfnoise.cli.targets import targets
+from tfnoise.cli.sound_files import write_pieces
 from tfnoise.codec import Codec
 from tfnoise.codec.container import read_header
 from tfnoise.errors import InputError
@@ -24,19 +23,12 @@ FLAGS = flags.FLAGS
 def decompress_from_flags(arguments: Sequence[str]) -> int:
     """Decompresses as the arguments and flags of bin/decompress say; returns the exit status."""
     threads.use()
-    chosen = targets(
-        arguments,
-        FLAGS.output,
-        coding.coded_files,
-        lambda source: Path(source).stem + ".wav",
-        tuple(FORMATS),
-        None if FLAGS.force else "--force",
-    )
+    chosen = coding.decoding_targets(arguments)
     codecs: dict[str, Codec] = {}
     rows, problems = coding.each(
         chosen,
         "decompressing",
-        _seconds,
+        coding.seconds_coded,
         lambda source, target, tell: _decompress(codecs, source, target, tell),
     )
     for row in rows:
@@ -47,12 +39,6 @@ def decompress_from_flags(arguments: Sequence[str]) -> int:
             say(f"  turned down by {row['turned_down_db']:.1f} dB, so that it does not clip")
     status = coding.finish(rows, problems)
     return status or (coding.DAMAGED if any(row["damage"] for row in rows) else 0)
-
-
-def _seconds(source: str) -> float:
-    with open(source, "rb") as stream:
-        header = read_header(stream)
-    return (header.samples or 0) / header.sample_rate_hz
 
 
 def _decompress(
