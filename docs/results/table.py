@@ -379,7 +379,7 @@ def noise_table() -> str:
     """What is learned from which noise: a row a family, columns by loss."""
     report = json.loads((HERE / "noise.json").read_text())
     models = report["models"]
-    families = list(dict.fromkeys(name.rsplit("_", 1)[0] for name in models))
+    families = list(dict.fromkeys(name.split("_", 1)[1] for name in models))
     lines = [
         "| | MSE | | NLPD | | MS-SSIM-4 | |",
         "|---|---|---|---|---|---|---|",
@@ -387,7 +387,7 @@ def noise_table() -> str:
     ]
     for family in families:
         cells = [
-            f"{models[f'{family}_{loss}']['metrics'][metric]['mean']:{form}}"
+            f"{models[f'{loss}_{family}']['metrics'][metric]['mean']:{form}}"
             for metric, form in (("mse", ".4f"), ("nlpd", ".3f"), ("ms_ssim", ".3f"))
             for loss in ("mse", "nlpd")
         ]

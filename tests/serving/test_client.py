@@ -168,6 +168,9 @@ def test_the_script_end_to_end(stand_in, exported, name, waveform, run_script, t
     assert soundfile.info(str(tmp_path / "rest.wav")).frames == 12000
     again = run_script("client", "decompress", "rest.tfn", *rest)
     assert again.returncode == 1 and "--force" in again.stderr
+    (tmp_path / "cut.tfn").write_bytes((tmp_path / "rest.tfn").read_bytes()[:-5])
+    cut = run_script("client", "decompress", "cut.tfn", *rest)
+    assert cut.returncode == 1 and "bin/decompress --on_damage" in cut.stderr
     status = run_script("client", "status", *rest)
     assert status.returncode == 0 and "AVAILABLE" in status.stdout
     told = run_script("client", "metadata", *rest, "--json")

@@ -194,7 +194,11 @@ def test_what_is_wrong_is_refused_and_the_next_request_is_answered(exported, wav
         exported.version, [("compress", good), ("compress_audio", {"waveform": sound, "bpp": _rates(2)})]
     )
     string = coded["bitstring_bytes"][0]
+    (low,) = run_in_cpp(exported.version, [("compress", {"image": images[:1, :32], "bpp": _rates(1)})])
+    loud = string[:8] + struct.pack("<f", 400.0) + string[12:]
     bad = [
+        ("decompress_audio", {"bitstring_bytes": low["bitstring_bytes"]}, "48 pixels"),
+        ("decompress_audio", {"bitstring_bytes": [loud]}, "reference"),
         ("compress", {**good, "image": images[:0], "bpp": _rates(0)}, "image is an empty batch"),
         ("compress", {**good, "image": images * np.nan}, "NaN or infinite"),
         ("compress", {**good, "image": images * np.inf}, "NaN or infinite"),

@@ -18,7 +18,7 @@ from tfnoise.cli.info import described
 from tfnoise.cli.models import check_bpp
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.sound_files import write_sound
-from tfnoise.codec import Codec
+from tfnoise.codec import BitstreamError, Codec
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import replacing
 from tfnoise.serving.client import AVAILABLE, Connection, ServedCodec
@@ -126,7 +126,11 @@ def _decompress(inputs: list[str]) -> int:
 
     def work(source: str, target: Path, tell: Callable[[float], None]) -> dict[str, Any]:
         begin_s = time.monotonic()
-        waveform, sample_rate_hz = served.decompress(Path(source).read_bytes(), codec)
+        try:
+            waveform, sample_rate_hz = served.decompress(Path(source).read_bytes(), codec)
+        except BitstreamError as error:
+            # A server decodes what is whole.
+            raise InputError(str(error).replace("on_damage=", "bin/decompress --on_damage=")) from None
         turned_down_db = write_sound(target, waveform, sample_rate_hz)
         tell(len(waveform) / sample_rate_hz)
         return {

@@ -27,6 +27,9 @@ from tfnoise.layers.transforms import TOTAL_STRIDE
 
 ON_DAMAGE = ("raise", "conceal")
 
+HIGHEST_REFERENCE_DB = 300.0
+"""Beyond it no sound was coded, and float32 ends soon."""
+
 # More sound than this for a byte is no sound but a forgery: the coarsest steps leave some 20,000 samples at
 # 192 kHz. Silence has empty payloads.
 _MOST_SAMPLES_PER_BYTE = 65536
@@ -34,7 +37,6 @@ _MOST_SILENT_SAMPLES_PER_BYTE = 1 << 19
 # That many a file may claim in any case, and that many may be lost.
 _FEW_SAMPLES = 1 << 26
 _FEW_LOST_SAMPLES = 1 << 24
-_HIGHEST_REFERENCE_DB = 300.0
 _MOST_LOST_PER_INTACT = 16
 _SILENCE_SAMPLES = 1 << 20
 
@@ -119,7 +121,7 @@ class SymbolReader:
                 f"it was coded with the model {header.fingerprint}, and this one is {fingerprint}; "
                 "name the model that it was coded with"
             )
-        if header.reference_db > _HIGHEST_REFERENCE_DB:
+        if header.reference_db > HIGHEST_REFERENCE_DB:
             raise BitstreamError(
                 f"a level of {header.reference_db:.0f} dB is no sound's; the header is forged"
             )

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfnoise.audio import FrontEnd
 from tfnoise.audio.files import LARGEST_VALUE
 from tfnoise.codec import bitstring
-from tfnoise.codec.header import LARGEST_REFERENCE_DB
+from tfnoise.codec.decompression import HIGHEST_REFERENCE_DB
 from tfnoise.codec.packed import packed_bytes
 from tfnoise.layers.transforms import TOTAL_STRIDE
 
@@ -101,7 +101,7 @@ def bitstrings(
     packed = _require(packed, right, what)
     right = tf.reduce_all(prefix.step_index < steps)
     packed = _require(packed, right, f"damaged: the model has {steps} steps", prefix.step_index)
-    right = tf.reduce_all(tf.abs(prefix.reference_db) <= LARGEST_REFERENCE_DB)
+    right = tf.reduce_all(tf.abs(prefix.reference_db) <= HIGHEST_REFERENCE_DB)
     packed = _require(packed, right, "damaged: a reference that no sound has", prefix.reference_db)
     alike = (prefix.height == prefix.height[0]) & (prefix.extent == prefix.extent[0])
     packed = _require(packed, tf.reduce_all(alike), "all bitstrings of a request must have one shape")
@@ -133,6 +133,12 @@ def symbols(values: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
     bound = tf.reshape(limits, [-1, 1, 1, 1])
     right = tf.reduce_all((values >= -bound) & (values <= bound))
     return _require(values, right, "damaged: symbols beyond the model's tables")
+
+
+def of_sound(values: tf.Tensor, height: tf.Tensor, mels: int) -> tf.Tensor:
+    """Values of images that sound can be made of: as high as the model's front end has mels."""
+    what = f"sound is made of images of {mels} pixels' height, the model's mels; use decompress; height:"
+    return _require(values, tf.equal(height, mels), what, height)
 
 
 def pair(a: tf.Tensor, b: tf.Tensor, least: int) -> tuple[tf.Tensor, tf.Tensor]:
