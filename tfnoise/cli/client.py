@@ -130,7 +130,8 @@ def _decompress(inputs: list[str]) -> int:
             waveform, sample_rate_hz = served.decompress(Path(source).read_bytes(), codec)
         except BitstreamError as error:
             # A server decodes what is whole.
-            raise InputError(str(error).replace("on_damage=", "bin/decompress --on_damage=")) from None
+            remedy = "bin/decompress --on_damage=conceal"
+            raise InputError(str(error).replace('on_damage="conceal"', remedy)) from None
         turned_down_db = write_sound(target, waveform, sample_rate_hz)
         tell(len(waveform) / sample_rate_hz)
         return {
