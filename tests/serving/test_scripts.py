@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 
 from tests.serving.conftest import FRONT_END, tiny_model
 from tfnoise import codec, serving
+from tfnoise.benchmarks.measuring import free_ports
 from tfnoise.serving.client import AVAILABLE, ServedCodec, ServerError
 from tfnoise.serving.rest import RestConnection
 
@@ -141,12 +141,6 @@ def test_a_wrong_variable_is_named(exported, run_script):
     assert done.returncode == 1 and "/no/such/server" in done.stderr and done.stderr.count("\n") == 1
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def _until(ready, timeout_s: float = 60.0):
     end = time.monotonic() + timeout_s
     while True:
@@ -164,7 +158,7 @@ def test_a_new_version_appears_whole_and_the_old_one_serves_until_then(repo_root
     """bin/serve becomes the server, here the stand-in, which polls as the real one does."""
     pytest.importorskip("tensorflow_serving", reason="needs tensorflow-serving-api, the extra `serving`")
     first = serving.export_model(tiny_model("levels"), FRONT_END, tmp_path / "tiny", {"number": 1})
-    rest, grpc = _free_port(), _free_port()
+    rest, grpc = free_ports(2)
     command = [sys.executable, str(repo_root / "bin" / "serve"), f"--export_dir={tmp_path}"]
     environment = {**os.environ, "TENSORFLOW_MODEL_SERVER": str(STAND_IN)}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from tfnoise.benchmarks.measuring import free_ports
 
 TINY = "--loss=nlpd --filters=8 --patch_size=32 --batch_size=4 --epochs=2 --steps_per_epoch=10".split()
 STEPS = 20
@@ -93,16 +94,6 @@ def test_a_signal_finishes_the_step_and_saves(repo_root, tmp_path, undisturbed, 
     assert process.wait(timeout=300) == 0, process.log.read_text()
     assert f"resuming from step {step}" in process.log.read_text() or step == STEPS
     assert_same(weights(tmp_path / "run"), weights(undisturbed / "entropy"))
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def start_two(repo_root: Path, folder: Path, *flags: str) -> list[subprocess.Popen]:
