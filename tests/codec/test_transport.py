@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_the_prefix_is_as_documented(codec, coded):
     version, step, height, model, reference, samples = struct.unpack("<BBH4sfI", string[:16])
     assert (version, height, samples) == (1, 0, 150000)
     assert model.hex() == codec.fingerprint[:8]
-    assert step == codec.symbols_of(__import__("io").BytesIO(coded)).header.step_index
+    assert step == codec.symbols_of(io.BytesIO(coded)).header.step_index
     assert -20 < reference < 40
 
 
@@ -113,7 +114,7 @@ def test_damage_is_refused_or_gives_a_legal_file(codec, coded):
             assert "\n" not in str(error)
         else:
             assert kind == 2
-            codec.symbols_of(__import__("io").BytesIO(file))
+            codec.symbols_of(io.BytesIO(file))
     assert refused > 200
 
 

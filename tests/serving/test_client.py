@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,7 +208,3 @@ def test_without_the_extra_grpc_is_explained(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(InputError, match=r"pip install 'tfnoise\[serving\]'"):
         GrpcConnection()
-
-
-def test_the_stand_in_is_called_one():
-    assert "stand-in" in Path(__file__).with_name("stand_in_server.py").read_text()

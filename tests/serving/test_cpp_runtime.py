@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 
@@ -12,7 +13,9 @@ import tensorflow as tf
 from tests.serving.conftest import FRONT_END, tiny_model
 from tests.serving.keras_check import assert_as_keras
 from tfnoise import Codec, codec, losses, serving
+from tfnoise.audio import mel_spectrogram
 from tfnoise.codec import bitstring
+from tfnoise.codec.blocks import code_in_blocks
 from tfnoise.codec.packed import packed_bytes
 from tfnoise.serving.cpp_process import run_in_cpp, signature_defs
 
@@ -86,8 +89,6 @@ def test_reconstructions_are_those_of_the_model(exported, answers, frames):
 
 def codec_image(module, image: np.ndarray, bpp: float) -> np.ndarray:
     """As the codec does it, block by block."""
-    from tfnoise.codec.blocks import code_in_blocks
-
     return code_in_blocks(module, image, bpp).reconstruction
 
 
@@ -162,8 +163,6 @@ def test_sound_from_the_server_is_as_near_as_the_codecs(exported, answers, wavef
 
 
 def mel_of(waveform: np.ndarray) -> tf.Tensor:
-    from tfnoise.audio import mel_spectrogram
-
     return mel_spectrogram(waveform, FRONT_END)
 
 
@@ -178,8 +177,6 @@ def test_metrics_are_those_of_the_library(answers, frames):
 
 
 def test_metadata_is_what_the_exporter_recorded(exported, answers):
-    import json
-
     assert json.loads(answers["metadata", 0, 1]["metadata"][0]) == codec.read_settings(exported.version)
 
 

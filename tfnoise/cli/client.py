@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from tfnoise.audio import probe, read, to_mono
+from tfnoise.audio import read, to_mono
 from tfnoise.cli import coding
 from tfnoise.cli.info import described
 from tfnoise.cli.models import check_bpp
@@ -94,15 +94,14 @@ def _compress(inputs: list[str]) -> int:
 
     def work(source: str, target: Path, tell: Callable[[float], None]) -> dict[str, Any]:
         begin_s = time.monotonic()
-        info = probe(source)
-        seconds = info.samples / info.sample_rate_hz
+        seconds = coding.seconds_of_sound(source)
         if seconds > served.longest_s():
             raise InputError(
                 f"{seconds:.0f} s, and a server takes {served.longest_s():.0f}; use bin/compress"
             )
-        waveform = to_mono(read(source)[0])
-        downmixed = info.channels > 1
-        data = served.compress(waveform, info.sample_rate_hz, codec, FLAGS.bpp, downmixed)
+        waveform, sample_rate_hz = read(source)
+        downmixed = waveform.shape[1] > 1
+        data = served.compress(to_mono(waveform), sample_rate_hz, codec, FLAGS.bpp, downmixed)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as temporary:
             temporary.write_bytes(data)

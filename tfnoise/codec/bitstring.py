@@ -1,6 +1,6 @@
 """Bitstrings: what a server gives for an image or a sound, and takes back; docs/format.md has their bytes.
 
-    strings = join(packed, prefix)             # [batch], by stock operations, in a graph or eagerly
+    strings = join(prefix, packed)             # [batch], by stock operations, in a graph or eagerly
     prefix, packed = split(strings)
 
 A prefix of 16 bytes, then the symbols, each of the same number of bits. There is no CRC: that, and coding to

@@ -26,21 +26,17 @@ MOST_HEIGHT = 2**16 - 1
 _ROUNDING = 1e-3
 
 
-def images(values: tf.Tensor, name: str, height: int | None = None) -> tf.Tensor:
+def images(values: tf.Tensor, name: str) -> tf.Tensor:
     """Images `[batch, height, width, channels]` that can be worked with: finite, in [0, 1], not too large.
 
     Args:
       values: of the request.
       name: of the input.
-      height: that the images must have; None: any.
     """
     values = _whole_batch(values, name)
     shape = tf.shape(values)
     ends = tf.reduce_min(shape[1:])
     values = _require(values, ends >= 1, f"{name} is empty: it must have one pixel or more", shape)
-    if height is not None:
-        right = tf.equal(shape[1], height)
-        values = _require(values, right, f"{name} must be {height} pixels high, the model's mels", shape)
     values = _require(values, shape[1] <= MOST_HEIGHT, f"{name} is higher than {MOST_HEIGHT} pixels", shape)
     pixels = tf.reduce_prod(tf.cast(shape[:3], tf.int64))
     values = _require(values, pixels <= MOST_PIXELS, _too_large(name), shape)
@@ -154,6 +150,12 @@ def frames_of(samples: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
     """`FrontEnd.frames` in a graph: the frames of so many samples, int32."""
     padded = samples + (2 * (front_end.n_fft // 2) if front_end.centre else 0)
     return tf.where(padded < front_end.n_fft, 0, 1 + (padded - front_end.n_fft) // front_end.hop)
+
+
+def samples_of(frames: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
+    """`FrontEnd.samples` in a graph: the fewest samples of one frame or more, int32."""
+    padding = 2 * (front_end.n_fft // 2) if front_end.centre else 0
+    return tf.maximum(front_end.n_fft + (frames - 1) * front_end.hop - padding, 1)
 
 
 def _whole_batch(values: tf.Tensor, name: str) -> tf.Tensor:

@@ -9,6 +9,7 @@ import socket
 import urllib.error
 import urllib.request
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -80,8 +81,6 @@ class RestConnection:
 
 
 def _path(model: str, version: int | None) -> str:
-    from urllib.parse import quote
-
     return f"/v1/models/{quote(model, safe='')}" + ("" if version is None else f"/versions/{version}")
 
 
