@@ -12,8 +12,8 @@ from tfnoise.layers.rate_control import mean_over_replicas
 
 BOTTLENECKS = ("entropy", "levels")
 
-GLOROT_LATENT_DEVIATION = 0.67
-"""Standard deviation of the untrained latent of uniform noise under Glorot's initial weights."""
+GLOROT_LATENT_DEVIATION = {"leaky_relu": 0.67, "gdn": 0.06}
+"""Standard deviation of the untrained latent of noise under Glorot's initial weights, by nonlinearity."""
 
 PRIOR_SCALE = 0.6
 """`init_scale` of a prior that fits a latent of standard deviation 1."""
@@ -33,16 +33,20 @@ class Autoencoder(tf.keras.Model):
     Args:
       bottleneck: "entropy" or "levels".
       bpp: target rate, bits per pixel.  With levels it gives the number of latent channels.
-      filters: filters of the convolutions, and latent channels of the entropy bottleneck.
+      filters: filters of the convolutions.
       kernel_size: side of the kernels, pixels.
       image_channels: channels of the images.
       levels, quantizer_s: of the levels bottleneck (see `LevelsBottleneck`).
       control_steps: for the entropy bottleneck, how many training steps the rate control may count on.
       init_scale: width of the entropy bottleneck's prior at the start; None: what fits the target rate.
       seed: of the entropy bottleneck's noise.
+      nonlinearity: of the transforms, "leaky_relu" (the paper's) or "gdn" (see `AnalysisTransform`).
+      latent_channels: of the entropy bottleneck; None: `filters`.
+      noise_bpp: the rate that the entropy bottleneck's control holds in training; None: `bpp`.
 
     Raises:
-      ValueError: an unknown bottleneck, or a rate that no whole number of channels of levels gives.
+      ValueError: an unknown bottleneck or nonlinearity, a rate that no whole number of channels of levels
+        gives, or latent channels for levels.
     """
 
     def __init__(
@@ -57,6 +61,9 @@ class Autoencoder(tf.keras.Model):
         control_steps: int = 2000,
         init_scale: float | None = None,
         seed: int = 0,
+        nonlinearity: str = "leaky_relu",
+        latent_channels: int | None = None,
+        noise_bpp: float | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -73,19 +80,28 @@ class Autoencoder(tf.keras.Model):
             "control_steps": control_steps,
             "init_scale": init_scale,
             "seed": seed,
+            "nonlinearity": nonlinearity,
+            "latent_channels": latent_channels,
+            "noise_bpp": noise_bpp,
         }
         has_levels = bottleneck == "levels"
-        latent_channels = layers.latent_channels_for(bpp, levels) if has_levels else filters
-        bits_per_value = min(bpp * layers.TOTAL_STRIDE**2 / filters, 6.0)
+        if has_levels and latent_channels is not None:
+            raise ValueError("latent channels of levels follow from the rate; leave latent_channels out")
+        if has_levels:
+            latent_channels = layers.latent_channels_for(bpp, levels)
+        latent_channels = latent_channels or filters
+        trained_bpp = noise_bpp or bpp
+        bits_per_value = min(trained_bpp * layers.TOTAL_STRIDE**2 / latent_channels, 6.0)
         deviation = _latent_deviation(bits_per_value)
         self.analysis = layers.AnalysisTransform(
             filters,
             latent_channels,
             kernel_size,
             bounded=has_levels,
-            latent_gain=1.0 if has_levels else deviation / GLOROT_LATENT_DEVIATION,
+            latent_gain=1.0 if has_levels else deviation / GLOROT_LATENT_DEVIATION[nonlinearity],
+            nonlinearity=nonlinearity,
         )
-        self.synthesis = layers.SynthesisTransform(filters, image_channels, kernel_size)
+        self.synthesis = layers.SynthesisTransform(filters, image_channels, kernel_size, nonlinearity)
         if has_levels:
             self.bottleneck = layers.LevelsBottleneck(levels, quantizer_s)
             self.rate_control = None
@@ -93,7 +109,7 @@ class Autoencoder(tf.keras.Model):
             self.bottleneck = layers.EntropyBottleneck(init_scale or PRIOR_SCALE * deviation, seed)
             # At high rates distortion falls by 2 ln 2 a bit and value, and the cost of a bit with it.
             start = -0.1 - 2 * math.log(2) * bits_per_value
-            self.rate_control = layers.RateControl(bpp, control_steps, start)
+            self.rate_control = layers.RateControl(trained_bpp, control_steps, start)
         # What train_step returns are means over all replicas already.
         self.distribute_reduction_method = "first"
         names = ("total", "distortion", "rate", "bpp", "gradient_norm")

@@ -29,6 +29,7 @@ from tfnoise.training import (
     TrainingSettings,
     check_same_settings,
     faster_precision,
+    heard,
     is_chief,
     make_strategy,
     precision_of,
@@ -89,7 +90,8 @@ def _train_with(strategy: tf.distribute.Strategy, values: flags.FlagValues) -> i
     if run.step:
         say(f"resuming from step {run.step}")
     else:
-        say(f"training on {settings.noise} noise with {settings.loss}: {settings.steps} steps, run {run_dir}")
+        subject = f"{settings.noise} noise" if settings.train_data is None else settings.train_data
+        say(f"training on {subject} with {settings.loss}: {settings.steps} steps, run {run_dir}")
     if settings.precision != values.precision:
         say(f"precision: {settings.precision}")
     started = time.monotonic()
@@ -109,7 +111,7 @@ def _train_with(strategy: tf.distribute.Strategy, values: flags.FlagValues) -> i
         "run_dir": str(run_dir),
         "steps": run.step,
         "seconds": round(time.monotonic() - started, 1),
-        "uses_natural_data": natural,
+        "uses_natural_data": natural or heard(settings),
         "bpp_on_noise": _bpp_on_noise(version, settings),
         "last": last,
         "flags": settings.to_dict(),

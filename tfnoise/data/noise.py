@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
-from tfnoise.data.noise_families import FAMILIES
+from tfnoise.data.noise_families import FAMILIES, mixed_families
 
 
 def noise_images(
@@ -33,26 +36,41 @@ def noise_images(
       workers: how many share the images: in each step the first batches are the first worker's, and so on, so
         that all together see what one worker with all batches would.
       worker: which one this is, from 0.
-      family: what the noise is like, one of `tfnoise.data.noise_families.FAMILIES`.
+      family: what the noise is like, one of `tfnoise.data.noise_families.FAMILIES`, or several joined by
+        "+", of which images take turns.
 
     Returns:
       A dataset of `[batch_size, height, width, channels]`, float32.
 
     Raises:
-      ValueError: the family is unknown.
+      ValueError: a family is unknown.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"unknown noise {family!r}; known: {', '.join(FAMILIES)}")
+    families = [FAMILIES[name] for name in mixed_families(family)]
 
     def image(index: tf.Tensor) -> tf.Tensor:
         seeds = tf.stack([tf.constant(seed, tf.int64), index])
-        return FAMILIES[family](seeds, height, width, channels)
+        kinds = [lambda make=make: make(seeds, height, width, channels) for make in families]
+        if len(kinds) == 1:
+            return kinds[0]()
+        return tf.switch_case(tf.cast(index % len(kinds), tf.int32), kinds)
 
+    return batched_by_index(image, batch_size, first_image, batches_per_step, workers, worker)
+
+
+def batched_by_index(
+    make: Callable[[tf.Tensor], Any],
+    batch_size: int,
+    first_image: int,
+    batches_per_step: int,
+    workers: int,
+    worker: int,
+) -> tf.data.Dataset:
+    """Batches, without end, of what a function makes of an image's index (int64); see `noise_images`."""
     mine = batch_size * batches_per_step
 
     def index(place: tf.Tensor) -> tf.Tensor:
         return first_image + place // mine * (workers * mine) + worker * mine + place % mine
 
     indices = tf.data.Dataset.counter().map(index)
-    batches = indices.map(image, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return batches.batch(batch_size, drop_remainder=True).prefetch(4)
+    made = indices.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return made.batch(batch_size, drop_remainder=True).prefetch(4)

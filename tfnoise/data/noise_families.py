@@ -97,6 +97,19 @@ FAMILIES: dict[str, Callable[[tf.Tensor, int, int, int], tf.Tensor]] = {
 """By name: a function of seed (int64 `[2]`), height, width and channels to `[height, width, channels]`."""
 
 
+def mixed_families(noise: str) -> list[str]:
+    """The families of a name like "streaked" or "streaked+dead_leaves"; one named twice comes twice as often.
+
+    Raises:
+      ValueError: one is unknown; the message lists the known ones.
+    """
+    names = [name.strip() for name in noise.split("+")]
+    for name in names:
+        if name not in FAMILIES:
+            raise ValueError(f"unknown noise {name!r}; known: {', '.join(FAMILIES)}")
+    return names
+
+
 def _on_grids(
     seed: tf.Tensor, height: int, width: int, channels: int, spacings: Sequence[tuple[int, int]]
 ) -> tf.Tensor:

@@ -3,10 +3,17 @@
 from tfnoise.layers.entropy import EntropyBottleneck
 from tfnoise.layers.levels import LEVELS, LevelsBottleneck, bpp_of, latent_channels_for
 from tfnoise.layers.rate_control import RateControl
-from tfnoise.layers.transforms import TOTAL_STRIDE, AnalysisTransform, SynthesisTransform, pad_to_stride
+from tfnoise.layers.transforms import (
+    NONLINEARITIES,
+    TOTAL_STRIDE,
+    AnalysisTransform,
+    SynthesisTransform,
+    pad_to_stride,
+)
 
 __all__ = [
     "LEVELS",
+    "NONLINEARITIES",
     "TOTAL_STRIDE",
     "AnalysisTransform",
     "EntropyBottleneck",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+import tensorflow_compression as tfc
 
 from tfnoise.layers.normalisation import normalisation
 
@@ -13,6 +14,9 @@ TOTAL_STRIDE = 16
 """Pixels of the image a latent column (or row) stands for: four convolutions of stride 2."""
 
 LEAKY_RELU_SLOPE = 0.2
+
+NONLINEARITIES = ("leaky_relu", "gdn")
+"""After the first three convolutions: BatchNorm and LeakyReLU, or generalised divisive normalisation."""
 
 
 def pad_to_stride(images: tf.Tensor) -> tf.Tensor:
@@ -29,11 +33,18 @@ def pad_to_stride(images: tf.Tensor) -> tf.Tensor:
     return padded
 
 
-def _hidden_stages(convolution: Callable[[], tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
-    """Three times a convolution without bias, BatchNorm and LeakyReLU."""
+def _hidden_stages(
+    convolution: Callable[[bool], tf.keras.layers.Layer], nonlinearity: str, inverse: bool
+) -> list[tf.keras.layers.Layer]:
+    """Three times a convolution and what follows it; the convolution has a bias where no BatchNorm does."""
+    if nonlinearity not in NONLINEARITIES:
+        raise ValueError(f"unknown nonlinearity {nonlinearity!r}; known: {', '.join(NONLINEARITIES)}")
     stages = []
     for _ in range(3):
-        stages += [convolution(), normalisation(), tf.keras.layers.LeakyReLU(LEAKY_RELU_SLOPE)]
+        if nonlinearity == "gdn":
+            stages += [convolution(True), tfc.GDN(inverse=inverse)]
+        else:
+            stages += [convolution(False), normalisation(), tf.keras.layers.LeakyReLU(LEAKY_RELU_SLOPE)]
     return stages
 
 
@@ -41,7 +52,8 @@ def _hidden_stages(convolution: Callable[[], tf.keras.layers.Layer]) -> list[tf.
 class AnalysisTransform(tf.keras.layers.Layer):
     """Image `[batch, height, width, channels]` to latent `[batch, height / 16, width / 16, latents]`.
 
-    Four convolutions of stride 2; BatchNorm and LeakyReLU after the first three.
+    Four convolutions of stride 2; BatchNorm and LeakyReLU, or GDN (Balle et al. 2016, "Density modeling of
+    images using a generalized normalization transformation"), after the first three.
 
     Args:
       filters: filters of the first three convolutions.
@@ -50,6 +62,10 @@ class AnalysisTransform(tf.keras.layers.Layer):
       latent_gain: standard deviation of the untrained latent, relative to that of Glorot's initial weights.
       bounded: BatchNorm and Tanh after the last convolution, so that the latent lies in [-1, 1] (what
         `LevelsBottleneck` takes); False: a bias only (what `EntropyBottleneck` takes).
+      nonlinearity: one of `NONLINEARITIES`.
+
+    Raises:
+      ValueError: the nonlinearity is unknown.
     """
 
     def __init__(
@@ -59,13 +75,16 @@ class AnalysisTransform(tf.keras.layers.Layer):
         kernel_size: int = 3,
         bounded: bool = False,
         latent_gain: float = 1.0,
+        nonlinearity: str = "leaky_relu",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.filters, self.kernel_size, self.bounded = filters, kernel_size, bounded
-        self.latent_gain = latent_gain
+        self.latent_gain, self.nonlinearity = latent_gain, nonlinearity
         self.latent_channels = latent_channels or filters
-        self.stages = _hidden_stages(lambda: self._convolution(filters, use_bias=False))
+        self.stages = _hidden_stages(
+            lambda use_bias: self._convolution(filters, use_bias), nonlinearity, inverse=False
+        )
         self.stages.append(self._convolution(self.latent_channels, use_bias=not bounded, gain=latent_gain))
         if bounded:
             # TensorFlow's graph optimizer joins a fused BatchNorm and a Tanh to an operation that it lacks.
@@ -95,6 +114,7 @@ class AnalysisTransform(tf.keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "bounded": self.bounded,
             "latent_gain": self.latent_gain,
+            "nonlinearity": self.nonlinearity,
         }
 
 
@@ -102,23 +122,37 @@ class AnalysisTransform(tf.keras.layers.Layer):
 class SynthesisTransform(tf.keras.layers.Layer):
     """Latent `[batch, rows, columns, latents]` to image `[batch, 16 rows, 16 columns, channels]` in [0, 1].
 
-    Four transposed convolutions of stride 2; BatchNorm and LeakyReLU after the first three, a sigmoid (in
-    float32) at the end.
+    Four transposed convolutions of stride 2; after the first three BatchNorm and LeakyReLU, and a sigmoid (in
+    float32) at the end; or inverse GDN, and at the end the interval's bounds, except in training, where
+    values beyond them must keep their gradient.
 
     Args:
       filters: filters of the first three transposed convolutions.
       image_channels: channels of the image.
       kernel_size: side of the kernels, pixels.
+      nonlinearity: one of `NONLINEARITIES`.
+
+    Raises:
+      ValueError: the nonlinearity is unknown.
     """
 
-    def __init__(self, filters: int = 128, image_channels: int = 1, kernel_size: int = 3, **kwargs: Any):
+    def __init__(
+        self,
+        filters: int = 128,
+        image_channels: int = 1,
+        kernel_size: int = 3,
+        nonlinearity: str = "leaky_relu",
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.filters, self.image_channels, self.kernel_size = filters, image_channels, kernel_size
-        self.stages = _hidden_stages(lambda: self._convolution(filters, use_bias=False))
-        self.stages += [
-            self._convolution(image_channels, use_bias=True),
-            tf.keras.layers.Activation("sigmoid", dtype="float32"),
-        ]
+        self.nonlinearity = nonlinearity
+        self.stages = _hidden_stages(
+            lambda use_bias: self._convolution(filters, use_bias), nonlinearity, inverse=True
+        )
+        self.stages.append(self._convolution(image_channels, use_bias=True))
+        if nonlinearity == "leaky_relu":
+            self.stages.append(tf.keras.layers.Activation("sigmoid", dtype="float32"))
 
     def _convolution(self, filters: int, use_bias: bool) -> tf.keras.layers.Layer:
         return tf.keras.layers.Conv2DTranspose(
@@ -127,7 +161,8 @@ class SynthesisTransform(tf.keras.layers.Layer):
 
     def call(self, latent: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """The image of a latent, float32."""
-        return _through(self.stages, latent, training)
+        image = tf.cast(_through(self.stages, latent, training), tf.float32)
+        return image if training or self.nonlinearity == "leaky_relu" else tf.clip_by_value(image, 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -136,6 +171,7 @@ class SynthesisTransform(tf.keras.layers.Layer):
             "filters": self.filters,
             "image_channels": self.image_channels,
             "kernel_size": self.kernel_size,
+            "nonlinearity": self.nonlinearity,
         }
 
 

@@ -24,6 +24,8 @@ from tfnoise.serving.signatures import Signatures
 from tfnoise.serving.warm_up import write_warm_up
 
 DECODING_SETTINGS = ("bottleneck", "filters", "kernel_size", "image_channels", "levels", "bpp")
+LATER_SETTINGS = {"nonlinearity": "leaky_relu", "latent_channels": None}
+"""Decide decoding, too; what they were before there was a choice is not part of a fingerprint."""
 
 
 def export_model(
@@ -126,6 +128,8 @@ def _export(
 
 def _fingerprint(module: FrozenModel, architecture: dict[str, Any], front_end: FrontEnd) -> str:
     deciding = {key: architecture[key] for key in DECODING_SETTINGS}
+    later = {key: architecture.get(key, before) for key, before in LATER_SETTINGS.items()}
+    deciding.update({key: value for key, value in later.items() if value != LATER_SETTINGS[key]})
     return module.fingerprint({"architecture": deciding, "front_end": front_end.to_dict()})
 
 

@@ -1,7 +1,8 @@
 """Training on noise: the run, its settings, where it is computed, its checkpoints, its curves."""
 
+from tfnoise.training.event_files import training_curve
 from tfnoise.training.precision import faster_precision
-from tfnoise.training.run import TrainingDiverged, TrainingRun, compiled_model, run_record
+from tfnoise.training.run import TrainingDiverged, TrainingRun, compiled_model, heard, run_record
 from tfnoise.training.settings import (
     FLAGS_FILE,
     TrainingSettings,
@@ -26,11 +27,13 @@ __all__ = [
     "check_same_settings",
     "compiled_model",
     "faster_precision",
+    "heard",
     "is_chief",
     "make_strategy",
     "precision_of",
     "read_settings",
     "run_record",
+    "training_curve",
     "workers_of",
     "write_json",
     "write_settings",

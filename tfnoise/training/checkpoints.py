@@ -27,10 +27,13 @@ class Checkpoints:
       checkpoint: what is saved.
       run_dir: the run's folder.
       chief: whether this process's files are the run's.
+      partly: whether the files may hold more than `checkpoint`, as when a part of a model is wanted.
     """
 
-    def __init__(self, checkpoint: tf.train.Checkpoint, run_dir: Path, chief: bool = True):
-        self._checkpoint, self._chief = checkpoint, chief
+    def __init__(
+        self, checkpoint: tf.train.Checkpoint, run_dir: Path, chief: bool = True, partly: bool = False
+    ):
+        self._checkpoint, self._chief, self._partly = checkpoint, chief, partly
         self._folder = run_dir / CHECKPOINTS_FOLDER
         # The others write because the chief cannot collect their shares of variables otherwise.
         self._scratch = None if chief else tempfile.mkdtemp(prefix="tfnoise-worker-")
@@ -108,7 +111,10 @@ class Checkpoints:
 
     def _restored(self, path: str) -> bool:
         try:
-            self._checkpoint.restore(path).assert_existing_objects_matched()
+            status = self._checkpoint.restore(path)
+            status.assert_existing_objects_matched()
+            if self._partly:
+                status.expect_partial()
         except (tf.errors.OpError, AssertionError, ValueError):
             return False
         return True

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
+LOGS_FOLDER = "logs"
+"""Of a run's folder."""
+
 _RESTARTED = ".restarted"
 
 
@@ -43,3 +46,21 @@ def _event(**fields: object) -> bytes:
 
 def _event_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*tfevents*"))
+
+
+def training_curve(run_dir: Path, name: str) -> list[tuple[int, float]]:
+    """A curve of a run's training, as (step, value), in the order of steps.
+
+    Args:
+      run_dir: the run's folder.
+      name: of the curve, as "loss" or "bpp".
+    """
+    points: dict[int, float] = {}
+    for path in _event_files(run_dir / LOGS_FOLDER):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                if value.tag == f"train/{name}":
+                    # Steps that were taken again come later and stand.
+                    points[event.step] = float(tf.make_ndarray(value.tensor))
+    return sorted(points.items())

@@ -12,12 +12,13 @@ from typing import Any
 import tensorflow as tf
 
 from tfnoise.autoencoder import Autoencoder
+from tfnoise.data.natural_patches import natural_patches, training_images
 from tfnoise.data.noise import noise_images
 from tfnoise.errors import InputError
 from tfnoise.losses import loss_by_name
 from tfnoise.training.checkpoints import Checkpoints
 from tfnoise.training.optimizers import make_optimizer
-from tfnoise.training.settings import TrainingSettings
+from tfnoise.training.settings import TrainingSettings, read_settings
 from tfnoise.training.stopping import Stopped, StopSignals
 from tfnoise.training.strategies import is_chief, workers_of
 from tfnoise.training.summaries import Summaries
@@ -84,7 +85,11 @@ class TrainingRun:
         )
         self._checkpoints = Checkpoints(checkpoint, run_dir, self.chief)
         self._twin: Autoencoder | None = None
-        self._checkpoints.restore_newest(tell)
+        self._natural = None
+        if settings.train_data is not None:
+            self._natural = training_images(settings.train_data, settings.front_end, settings.patch_size)
+        if not self._checkpoints.restore_newest(tell) and settings.start is not None:
+            begin_from(self.model, settings)
         self._check_same_step()
 
     @property
@@ -216,18 +221,18 @@ class TrainingRun:
         replicas = strategy.num_replicas_in_sync
 
         def dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            workers = context.num_input_pipelines
-            return noise_images(
-                settings.patch_size,
-                settings.patch_size,
-                settings.batch_size // replicas,
-                seed=settings.seed,
-                first_image=self.step * settings.batch_size,
-                batches_per_step=replicas // workers,
-                workers=workers,
-                worker=context.input_pipeline_id,
-                family=settings.noise,
-            )
+            workers, side = context.num_input_pipelines, settings.patch_size
+            share = {
+                "batch_size": settings.batch_size // replicas,
+                "seed": settings.seed,
+                "first_image": self.step * settings.batch_size,
+                "batches_per_step": replicas // workers,
+                "workers": workers,
+                "worker": context.input_pipeline_id,
+            }
+            if self._natural is not None:
+                return natural_patches(self._natural, side, masked_share=settings.masked, **share)
+            return noise_images(side, side, family=settings.noise, **share)
 
         if replicas == 1 and workers_of(strategy) == 1:
             return iter(dataset(tf.distribute.InputContext(1, 0, 1)))
@@ -276,6 +281,9 @@ def compiled_model(
         bpp=settings.bpp,
         filters=settings.filters,
         kernel_size=settings.kernel_size,
+        nonlinearity=settings.nonlinearity,
+        latent_channels=settings.latent_channels,
+        noise_bpp=settings.noise_bpp,
         levels=settings.levels,
         quantizer_s=settings.quantizer_s,
         control_steps=settings.steps,
@@ -286,8 +294,36 @@ def compiled_model(
     # Where it is 1 Keras makes no loop, whose tracing takes as long again.
     model.compile(optimizer=optimizer, loss=loss, steps_per_execution=steps_per_execution)
     model(tf.zeros([1, settings.patch_size, settings.patch_size, 1]))
+    # What was learned without the decoder is kept as it is.
+    model.analysis.trainable = settings.start_parts != "analysis"
     optimizer.build(model.trainable_variables)
     return model, optimizer
+
+
+def begin_from(model: Autoencoder, settings: TrainingSettings) -> None:
+    """Gives a model the weights that another run ended with, or those of its analysis transform.
+
+    Args:
+      model: built.
+      settings: `start`, the folder of the other run, and `start_parts`.
+
+    Raises:
+      InputError: there is no such run, or its network is another.
+    """
+    folder = Path(settings.start or "")
+    before = read_settings(folder)
+    for name in ("bottleneck", "bpp", "levels", "filters", "kernel_size", "nonlinearity", "latent_channels"):
+        if getattr(before, name) != getattr(settings, name):
+            raise InputError(
+                f"{folder}: was trained with --{name}={getattr(before, name)}, not "
+                f"{getattr(settings, name)}; begin with a run of the same network"
+            )
+    if settings.start_parts == "analysis":
+        target = tf.train.Checkpoint(model=tf.train.Checkpoint(analysis=model.analysis))
+    else:
+        target = tf.train.Checkpoint(model=model)
+    if not Checkpoints(target, folder, partly=True).restore_newest(lambda line: None):
+        raise InputError(f"{folder}: holds no checkpoint to begin with; train it first")
 
 
 def _parts(model: Autoencoder) -> tuple[tf.keras.layers.Layer, ...]:
@@ -301,4 +337,11 @@ def run_record(settings: TrainingSettings, natural: bool = False) -> dict[str, A
       settings: of the training.
       natural: whether natural audio decided when it ended or what is exported.
     """
-    return {**settings.to_dict(), "steps": settings.steps, "uses_natural_data": natural}
+    return {**settings.to_dict(), "steps": settings.steps, "uses_natural_data": natural or heard(settings)}
+
+
+def heard(settings: TrainingSettings) -> bool:
+    """Whether a training, or the one that it began with, learns from natural audio."""
+    if settings.train_data is not None:
+        return True
+    return settings.start is not None and heard(read_settings(Path(settings.start)))

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tfnoise.audio import FrontEnd
-from tfnoise.data.noise_families import FAMILIES
+from tfnoise.data.noise_families import mixed_families
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import replacing
-from tfnoise.layers import TOTAL_STRIDE, latent_channels_for
+from tfnoise.layers import NONLINEARITIES, TOTAL_STRIDE, latent_channels_for
 from tfnoise.losses import NLPDParameters, canonical_name, loss_terms, smallest_side
 
 FLAGS_FILE = "flags.json"
@@ -23,6 +23,7 @@ RUN_FORMAT = 1
 
 SCHEDULES = ("constant", "cosine")
 EXPORTS = ("last", "best")
+START_PARTS = ("all", "analysis")
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,21 @@ class TrainingSettings:
 
     loss: str = "ms_ssim"
     noise: str = "uniform"
+    train_data: str | None = None
+    masked: float = 0.0
+    start: str | None = None
+    start_parts: str = "all"
     bottleneck: str = "entropy"
     bpp: float = 0.5
+    noise_bpp: float | None = None
     levels: int = 2
     quantizer_s: float = 1.0
     ms_ssim_scales: int = 3
     nlpd_parameters: NLPDParameters | None = None
     filters: int = 128
     kernel_size: int = 3
+    nonlinearity: str = "leaky_relu"
+    latent_channels: int | None = None
     patch_size: int = 64
     batch_size: int = 16
     epochs: int = 5
@@ -61,19 +69,35 @@ class TrainingSettings:
         for name in ("filters", "kernel_size", "patch_size", "batch_size", "epochs", "steps_per_epoch"):
             if getattr(self, name) < 1:
                 raise UsageError(f"--{name} must be 1 or more, not {getattr(self, name)}")
-        for name in ("bpp", "quantizer_s", "learning_rate"):
+        for name in ("bpp", "noise_bpp", "quantizer_s", "learning_rate", "latent_channels"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
+            if value is not None and not (math.isfinite(value) and value > 0):
                 raise UsageError(f"--{name} must be a positive number, not {value}")
         for name in ("clip_norm", "early_stop"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UsageError(f"--{name} must be 0 (off) or more, not {getattr(self, name)}")
         if not 0 <= self.ema < 1:
             raise UsageError(f"--ema must be from 0 (off) to below 1, as 0.999, not {self.ema}")
-        choices = {"noise": FAMILIES, "learning_rate_schedule": SCHEDULES, "export": EXPORTS}
+        if not 0 <= self.masked < 1:
+            raise UsageError(f"--masked must be from 0 (off) to below 1, as 0.5, not {self.masked}")
+        if self.masked and self.train_data is None:
+            raise UsageError("--masked is for natural audio; name a folder of it with --train_data")
+        if self.start_parts != "all" and self.start is None:
+            raise UsageError(f"--start_parts={self.start_parts}: of which run? Name its folder with --start")
+        choices = {
+            "start_parts": START_PARTS,
+            "nonlinearity": NONLINEARITIES,
+            "learning_rate_schedule": SCHEDULES,
+            "export": EXPORTS,
+        }
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise UsageError(f"--{name} must be one of {', '.join(known)}, not {getattr(self, name)}")
+        try:
+            families = mixed_families(self.noise)
+        except ValueError as error:
+            raise UsageError(f"--noise={self.noise}: {error}") from None
+        object.__setattr__(self, "noise", "+".join(families))
         try:
             terms = loss_terms(self.loss)
         except ValueError as error:
@@ -103,6 +127,11 @@ class TrainingSettings:
         if self.front_end.mels % TOTAL_STRIDE:
             raise UsageError(f"--mels must be a multiple of {TOTAL_STRIDE}, not {self.front_end.mels}")
         if self.bottleneck == "levels":
+            for name in ("latent_channels", "noise_bpp"):
+                if getattr(self, name) is not None:
+                    raise UsageError(
+                        f"--{name} is for the entropy bottleneck; with levels it follows from --bpp"
+                    )
             try:
                 latent_channels_for(self.bpp, self.levels)
             except ValueError as error:

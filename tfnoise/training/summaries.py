@@ -15,13 +15,11 @@ import tensorflow as tf
 
 from tfnoise.audio import image_to_recording
 from tfnoise.autoencoder import Autoencoder
-from tfnoise.training.event_files import has_events, mark_restart
+from tfnoise.training.event_files import LOGS_FOLDER, has_events, mark_restart
 from tfnoise.training.hyperparameters import write_hyperparameters
 from tfnoise.training.pictures import row_of_images, spectrogram_picture, subjects_of
 from tfnoise.training.settings import TrainingSettings
 from tfnoise.training.symbols import latent_of, symbol_entropy, symbols_of
-
-LOGS_FOLDER = "logs"
 
 _PICTURES = "original, reconstruction, error"
 _MOST_BUCKETS = 255

@@ -1,0 +1,208 @@
+"""Where an experiment's models, clips and scores are: trained once, scored once, kept in a folder.
+
+OUT/runs/NAME  OUT/models/NAME/1  OUT/logs/NAME.log   one training each, by bin/train
+OUT/scores/NAME.json                                  its scores, clip by clip
+OUT/sections/NAME.json                                what a section measured
+OUT/figures  OUT/audio  OUT/report.{html,md,json}     the report
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfnoise import codec
+from tfnoise.audio import FrontEnd
+from tfnoise.data import Clip
+from tfnoise.errors import InputError
+from tfnoise.evaluation import METRICS, ClipImage, clip_images, score_clips, spread
+from tfnoise.research.recipes import BUDGETS, LOSSES, Recipe, main_recipe
+from tfnoise.research.splits import halves
+from tfnoise.training import write_json
+
+PICTURED_CLIPS = 3
+HEARD_CLIPS = 2
+
+
+class Lab:
+    """The folder of an experiment, and what sections ask of it.
+
+    Args:
+      folder: where everything is.
+      clips: natural clips to test on.
+      budget: a name of `BUDGETS`.
+      seeds: how many trainings of each kind the paper's table has.
+      train_flags: of bin/train, for all trainings; they come before the budget's.
+      tell: called with what is being worked on.
+
+    Attributes:
+      folder, clips, budget, seeds, train_flags: as given.
+      front_end: of all models.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        clips: Sequence[Clip],
+        budget: str = "quick",
+        seeds: int = 3,
+        train_flags: Mapping[str, str] | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ):
+        self.folder, self.clips, self.budget, self.seeds = folder, list(clips), budget, seeds
+        self.train_flags = dict(train_flags or {})
+        self.front_end = FrontEnd()
+        self._tell = tell
+        self._last_model: tuple[str, codec.LoadedModel] | None = None
+
+    def tell(self, text: str) -> None:
+        """Says what is being worked on."""
+        self._tell(text)
+
+    @property
+    def steps(self) -> int:
+        """Training steps of each model."""
+        flags = {**BUDGETS[self.budget], **self.train_flags}
+        return int(flags["epochs"]) * int(flags["steps_per_epoch"])
+
+    @cached_property
+    def images(self) -> list[ClipImage]:
+        """The images of the clips that can be used, with waveforms.
+
+        Raises:
+          InputError: none can.
+        """
+        found = list(clip_images(self.clips, self.front_end, with_waveforms=True))
+        usable = [clip for clip in found if not clip.problem]
+        if not usable:
+            raise InputError(f"none of {len(found)} clips can be used; the first: {found[0].problem}")
+        return usable
+
+    @cached_property
+    def left_out(self) -> list[str]:
+        """What is wrong with the clips that cannot be used, a line each."""
+        used = {clip.path for clip in self.images}
+        found = clip_images([clip for clip in self.clips if clip.path not in used], self.front_end)
+        return [clip.problem for clip in found if clip.problem]
+
+    @cached_property
+    def split(self) -> tuple[list[Clip], list[Clip]]:
+        """Clips to learn from and clips to be tested on (`splits.halves`), of those that can be used."""
+        usable = {clip.path for clip in self.images}
+        return halves([clip for clip in self.clips if clip.path in usable])
+
+    @cached_property
+    def tested(self) -> np.ndarray:
+        """Which of `images` are of the split's second half: bool `[clips]`."""
+        paths = {clip.path for clip in self.split[1]}
+        return np.array([clip.path in paths for clip in self.images])
+
+    def split_folder(self, name: str) -> Path:
+        """The folder of links that a recipe's `train_on` names."""
+        return self.folder / "splits" / name
+
+    def run_dir(self, recipe: Recipe) -> Path:
+        """The folder of a training."""
+        return self.folder / "runs" / recipe.name
+
+    def model(self, recipe: Recipe) -> codec.LoadedModel:
+        """A trained model; the last one is kept.
+
+        Raises:
+          InputError: it is not there.
+        """
+        if self._last_model is None or self._last_model[0] != recipe.name:
+            self._last_model = recipe.name, codec.load(self.folder / "models" / recipe.name)
+        return self._last_model[1]
+
+    def scores(self, recipe: Recipe, bpp: float | None = None) -> dict[str, np.ndarray]:
+        """Scores of a model on all of `images`, each at or under a rate.
+
+        Args:
+          recipe: of the model.
+          bpp: target rate; None: the model's.
+
+        Returns:
+          "mse", "nlpd", "ms_ssim" (NaN of clips too short for it), "bpp" and "step": float64 `[clips]`.
+        """
+        settings = codec.read_settings(codec.resolve(self.folder / "models" / recipe.name))
+        rate = float(settings["architecture"]["bpp"] if bpp is None else bpp)
+        key = {"fingerprint": settings["fingerprint"], "bpp": rate, "clips": self.clips_digest}
+        name = recipe.name if bpp is None else f"{recipe.name}_at_{bpp:g}"
+        path = self.folder / "scores" / f"{name}.json"
+        kept = read_json(path)
+        if kept is None or kept["key"] != key:
+            self.tell(f"scoring {name}")
+            found = score_clips(self.model(recipe).module.code, self.images, rate)
+            columns = {
+                column: [_number(getattr(clip, column)) for clip in found.clips] for column in _COLUMNS
+            }
+            kept = {"key": key, "scores": columns}
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(kept, path)
+        return {
+            column: np.array([np.nan if value is None else value for value in values], np.float64)
+            for column, values in kept["scores"].items()
+        }
+
+    def means(self, recipe: Recipe, which: np.ndarray | None = None, bpp: float | None = None) -> dict:
+        """Means of `scores`, and the largest rate as "bpp_max".
+
+        Args:
+          recipe, bpp: as of `scores`.
+          which: of which clips, bool `[clips]`; None: all.
+        """
+        scores = self.scores(recipe, bpp)
+        chosen = {name: values if which is None else values[which] for name, values in scores.items()}
+        means = {name: float(np.nanmean(values)) for name, values in chosen.items()}
+        return {**means, "bpp_max": float(np.max(chosen["bpp"]))}
+
+    def by_seed(self, loss: str, bottleneck: str, metric: str) -> np.ndarray:
+        """A metric of the main table's models, float64 `[seeds, clips]`."""
+        return np.stack(
+            [self.scores(main_recipe(loss, bottleneck, seed))[metric] for seed in range(self.seeds)]
+        )
+
+    @cached_property
+    def clips_digest(self) -> str:
+        """Tells sets of clips apart by their names and images."""
+        digest = hashlib.sha256()
+        for clip in self.images:
+            digest.update(f"{clip.id}\0{clip.image.shape}\0".encode())
+            digest.update(np.ascontiguousarray(clip.image).tobytes())
+        return digest.hexdigest()[:16]
+
+    def shown(self, count: int = PICTURED_CLIPS) -> list[ClipImage]:
+        """Some clips to be seen or heard, spread over the set; the same in all sections."""
+        return [self.images[place] for place in spread(len(self.images), count)]
+
+
+_COLUMNS = (*METRICS, "bpp", "step")
+
+
+def main_recipes(seeds: int, bottlenecks: Sequence[str], losses: Sequence[str] = LOSSES) -> list[Recipe]:
+    """The trainings of the paper's table."""
+    return [
+        main_recipe(loss, bottleneck, seed)
+        for bottleneck in bottlenecks
+        for seed in range(seeds)
+        for loss in losses
+    ]
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds; None where there is none, or none that is whole."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
