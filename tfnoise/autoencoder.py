@@ -12,8 +12,8 @@ from tfnoise.layers.rate_control import mean_over_replicas
 
 BOTTLENECKS = ("entropy", "levels")
 
-GLOROT_LATENT_DEVIATION = {"leaky_relu": 0.67, "gdn": 0.06}
-"""Standard deviation of the untrained latent of noise under Glorot's initial weights, by nonlinearity."""
+GLOROT_LATENT_DEVIATION = 0.67
+"""Standard deviation of the untrained latent of noise under Glorot's initial weights, after BatchNorm."""
 
 PRIOR_SCALE = 0.6
 """`init_scale` of a prior that fits a latent of standard deviation 1."""
@@ -40,12 +40,12 @@ class Autoencoder(tf.keras.Model):
       control_steps: for the entropy bottleneck, how many training steps the rate control may count on.
       init_scale: width of the entropy bottleneck's prior at the start; None: what fits the target rate.
       seed: of the entropy bottleneck's noise.
-      nonlinearity: of the transforms, "leaky_relu" (the paper's) or "gdn" (see `AnalysisTransform`).
+      normalisation: of the transforms, "batch" (the paper's), "none" or "gdn" (`layers.NORMALISATIONS`).
       latent_channels: of the entropy bottleneck; None: `filters`.
       noise_bpp: the rate that the entropy bottleneck's control holds in training; None: `bpp`.
 
     Raises:
-      ValueError: an unknown bottleneck or nonlinearity, a rate that no whole number of channels of levels
+      ValueError: an unknown bottleneck or normalisation, a rate that no whole number of channels of levels
         gives, or latent channels for levels.
     """
 
@@ -61,7 +61,7 @@ class Autoencoder(tf.keras.Model):
         control_steps: int = 2000,
         init_scale: float | None = None,
         seed: int = 0,
-        nonlinearity: str = "leaky_relu",
+        normalisation: str = "batch",
         latent_channels: int | None = None,
         noise_bpp: float | None = None,
         **kwargs: Any,
@@ -80,7 +80,7 @@ class Autoencoder(tf.keras.Model):
             "control_steps": control_steps,
             "init_scale": init_scale,
             "seed": seed,
-            "nonlinearity": nonlinearity,
+            "normalisation": normalisation,
             "latent_channels": latent_channels,
             "noise_bpp": noise_bpp,
         }
@@ -93,15 +93,17 @@ class Autoencoder(tf.keras.Model):
         trained_bpp = noise_bpp or bpp
         bits_per_value = min(trained_bpp * layers.TOTAL_STRIDE**2 / latent_channels, 6.0)
         deviation = _latent_deviation(bits_per_value)
+        # Without BatchNorm the latent begins small, and weights that made it wide would make gradients wild.
+        wide = not has_levels and normalisation == "batch"
         self.analysis = layers.AnalysisTransform(
             filters,
             latent_channels,
             kernel_size,
             bounded=has_levels,
-            latent_gain=1.0 if has_levels else deviation / GLOROT_LATENT_DEVIATION[nonlinearity],
-            nonlinearity=nonlinearity,
+            latent_gain=deviation / GLOROT_LATENT_DEVIATION if wide else 1.0,
+            normalisation=normalisation,
         )
-        self.synthesis = layers.SynthesisTransform(filters, image_channels, kernel_size, nonlinearity)
+        self.synthesis = layers.SynthesisTransform(filters, image_channels, kernel_size, normalisation)
         if has_levels:
             self.bottleneck = layers.LevelsBottleneck(levels, quantizer_s)
             self.rate_control = None

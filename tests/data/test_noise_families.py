@@ -40,9 +40,17 @@ def test_uniform_is_what_it_always_was():
     np.testing.assert_array_equal(images("uniform", 1, seed=3, first_image=5)[0], expected)
 
 
-def test_an_unknown_family_is_named():
-    with pytest.raises(ValueError, match="brown"):
-        noise_images(16, 16, 1, family="brown")
+@pytest.mark.parametrize("family", ["brown", "pink+brown", "pink+", ""])
+def test_an_unknown_family_is_named(family):
+    with pytest.raises(ValueError, match="unknown noise"):
+        noise_images(16, 16, 1, family=family)
+
+
+def test_of_several_families_images_take_turns_and_are_what_each_family_makes():
+    mixed = images("pink+streaked+pink", 12, seed=3, first_image=3)
+    for place, image in enumerate(mixed):
+        family = "streaked" if place % 3 == 1 else "pink"
+        np.testing.assert_array_equal(image, images(family, 1, seed=3, first_image=3 + place)[0])
 
 
 def _neighbours(found: np.ndarray, axis: int, distance: int = 1) -> float:
@@ -102,4 +110,4 @@ def test_interpolation_has_weights_that_add_up_to_one(spacing):
 
 def test_the_flag_knows_all_families(repo_root):
     text = (repo_root / "bin" / "train").read_text()
-    assert str(list(FAMILIES)).replace("'", '"') in text
+    assert all(family in text for family in FAMILIES)

@@ -97,8 +97,10 @@ def test_wider_images_have_the_same_latent_away_from_the_new_columns():
     [
         (AnalysisTransform(4, 6, kernel_size=5, bounded=True, latent_gain=0.5, name="a"), (1, 32, 32, 1)),
         (SynthesisTransform(4, image_channels=2, kernel_size=5, name="s"), (1, 2, 2, 6)),
+        (AnalysisTransform(4, 6, normalisation="gdn"), (1, 32, 32, 1)),
+        (SynthesisTransform(4, normalisation="gdn"), (1, 2, 2, 6)),
     ],
-    ids=["analysis", "synthesis"],
+    ids=["analysis", "synthesis", "analysis, GDN", "synthesis, GDN"],
 )
 def test_configuration_round_trip_and_saving_in_a_functional_model(transform, shape, tmp_path):
     copy = type(transform).from_config(transform.get_config())
@@ -109,3 +111,20 @@ def test_configuration_round_trip_and_saving_in_a_functional_model(transform, sh
     loaded = tf.keras.models.load_model(tmp_path / "transform.keras")
     values = noise(*shape)
     np.testing.assert_array_equal(loaded(values), model(values))
+
+
+@pytest.mark.parametrize("normalisation", ["none", "gdn"])
+def test_without_batch_normalisation_training_and_inference_are_alike_but_for_the_bounds(normalisation):
+    analysis = AnalysisTransform(filters=6, normalisation=normalisation)
+    synthesis = SynthesisTransform(filters=6, normalisation=normalisation)
+    images = noise(2, 32, 32, 1)
+    np.testing.assert_array_equal(analysis(images, training=True), analysis(images, training=False))
+    latent = 200 * (noise(1, 2, 2, 6) - 0.5)
+    during, after = synthesis(latent, training=True), synthesis(latent)
+    assert np.min(during) < 0 and np.max(during) > 1
+    np.testing.assert_array_equal(after, np.clip(during, 0, 1))
+
+
+def test_an_unknown_normalisation_is_named():
+    with pytest.raises(ValueError, match="relu6"):
+        SynthesisTransform(normalisation="relu6")

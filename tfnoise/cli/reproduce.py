@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import sys
@@ -50,28 +51,41 @@ def reproduce_from_flags(sections: Sequence[str]) -> int:
             f"{data}: holds {len(clips)} clip; confidence over clips needs {_FEWEST_CLIPS} or more"
         )
     check_writable("out", folder)
+    asked = {"budget": FLAGS.budget, "seeds": FLAGS.seeds, "train_flags": " ".join(FLAGS.train_flags.split())}
+    train_flags = _train_flags()
     with _only_here(folder):
-        return _reproduce(folder, data, clips, ["paper", *sections])
+        before = _experiment(folder, asked)
+        return _reproduce(folder, data, clips, asked, train_flags, before, ["paper", *sections])
 
 
-def _reproduce(folder: Path, data: str, clips: list[Clip], asked: list[str]) -> int:
+def _reproduce(
+    folder: Path,
+    data: str,
+    clips: list[Clip],
+    settings: dict[str, Any],
+    train_flags: dict[str, str],
+    before: dict[str, Any] | None,
+    asked: list[str],
+) -> int:
     from tfnoise.research.lab import Lab
     from tfnoise.research.report import write_report
     from tfnoise.research.sections import SECTIONS
     from tfnoise.training import write_json
 
-    lab = Lab(folder, clips, FLAGS.budget, FLAGS.seeds, _train_flags(), say)
+    lab = Lab(folder, clips, FLAGS.budget, FLAGS.seeds, train_flags, say)
     about = {
         "experiment_format": EXPERIMENT_FORMAT,
         "data": data,
         "clips": len(lab.images),
         "clips_digest": lab.clips_digest,
-        "budget": FLAGS.budget,
         "steps": lab.steps,
-        "seeds": FLAGS.seeds,
-        "train_flags": " ".join(FLAGS.train_flags.split()),
+        **settings,
     }
-    _check_same_experiment(folder, about)
+    if before is not None and before.get("clips_digest") != about["clips_digest"]:
+        raise UsageError(
+            f"{folder} holds an experiment on {before.get('clips')} other clips ({before.get('data')}, now "
+            f"{data}); give that --data, or name another --out"
+        )
     for name in asked:
         getattr(SECTIONS[name], "check", lambda lab: None)(lab)
     if any(recipe.train_on for name in asked for recipe in SECTIONS[name].recipes(lab)):
@@ -146,37 +160,33 @@ def _only_here(folder: Path) -> Iterator[None]:
         yield
 
 
-def _check_same_experiment(folder: Path, about: dict[str, Any]) -> None:
-    """Compares with what the folder was begun with.
+def _experiment(folder: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
+    """What the folder was begun with; None if it is new.
 
     Raises:
       InputError: it is of another version, or damaged.
-      UsageError: it is another experiment; the message names the difference.
+      UsageError: it was begun with other flags; the message names the first that differs.
     """
-    from tfnoise.research.lab import read_json
-
     path = folder / EXPERIMENT_FILE
     if not path.is_file():
-        return
-    before = read_json(path)
-    if not isinstance(before, dict):
-        raise InputError(f"{path}: damaged; name another --out")
-    if before.get("experiment_format") != EXPERIMENT_FORMAT:
+        return None
+    try:
+        before = json.loads(path.read_text())
+        found = before["experiment_format"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: damaged; name another --out") from None
+    if found != EXPERIMENT_FORMAT:
         raise InputError(
-            f"{folder}: an experiment of another version of tfnoise (format "
-            f"{before.get('experiment_format')}, not {EXPERIMENT_FORMAT}); name another --out"
+            f"{folder}: an experiment of another version of tfnoise (format {found}, not "
+            f"{EXPERIMENT_FORMAT}); name another --out"
         )
-    for name in ("budget", "seeds", "train_flags"):
-        if before.get(name) != about[name]:
+    for name, value in asked.items():
+        if before.get(name) != value:
             raise UsageError(
-                f"{folder} holds an experiment with --{name}={before.get(name)}, not {about[name]}; "
-                f"give that, or name another --out"
+                f"{folder} holds an experiment with --{name}={before.get(name)}, not {value}; give that, or "
+                f"name another --out"
             )
-    if before.get("clips_digest") != about["clips_digest"]:
-        raise UsageError(
-            f"{folder} holds an experiment on {before.get('clips')} other clips ({before.get('data')}, now "
-            f"{about['data']}); give that --data, or name another --out"
-        )
+    return before
 
 
 def _make_splits(lab: Any) -> None:

@@ -4,7 +4,7 @@ from tfnoise.layers.entropy import EntropyBottleneck
 from tfnoise.layers.levels import LEVELS, LevelsBottleneck, bpp_of, latent_channels_for
 from tfnoise.layers.rate_control import RateControl
 from tfnoise.layers.transforms import (
-    NONLINEARITIES,
+    NORMALISATIONS,
     TOTAL_STRIDE,
     AnalysisTransform,
     SynthesisTransform,
@@ -13,7 +13,7 @@ from tfnoise.layers.transforms import (
 
 __all__ = [
     "LEVELS",
-    "NONLINEARITIES",
+    "NORMALISATIONS",
     "TOTAL_STRIDE",
     "AnalysisTransform",
     "EntropyBottleneck",

@@ -10,7 +10,7 @@ MOMENTUM = 0.95
 """Of BatchNorm's averages.  Keras' 0.99 would still remember the initial values after hundreds of steps."""
 
 
-def normalisation(fused: bool = True) -> tf.keras.layers.Layer:
+def batch_normalisation(fused: bool = True) -> tf.keras.layers.Layer:
     """A BatchNorm, over all replicas of the strategy that it is made in.
 
     Args:

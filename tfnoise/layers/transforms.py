@@ -8,15 +8,17 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_compression as tfc
 
-from tfnoise.layers.normalisation import normalisation
+from tfnoise.layers.normalisation import batch_normalisation
 
 TOTAL_STRIDE = 16
 """Pixels of the image a latent column (or row) stands for: four convolutions of stride 2."""
 
 LEAKY_RELU_SLOPE = 0.2
 
-NONLINEARITIES = ("leaky_relu", "gdn")
-"""After the first three convolutions: BatchNorm and LeakyReLU, or generalised divisive normalisation."""
+NORMALISATIONS = ("batch", "none", "gdn")
+"""What follows the first three convolutions: BatchNorm and LeakyReLU; LeakyReLU alone; or generalised
+divisive normalisation (Balle et al. 2016, "Density modeling of images using a generalized normalization
+transformation")."""
 
 
 def pad_to_stride(images: tf.Tensor) -> tf.Tensor:
@@ -34,17 +36,23 @@ def pad_to_stride(images: tf.Tensor) -> tf.Tensor:
 
 
 def _hidden_stages(
-    convolution: Callable[[bool], tf.keras.layers.Layer], nonlinearity: str, inverse: bool
+    convolution: Callable[[bool], tf.keras.layers.Layer], normalisation: str, inverse: bool
 ) -> list[tf.keras.layers.Layer]:
     """Three times a convolution and what follows it; the convolution has a bias where no BatchNorm does."""
-    if nonlinearity not in NONLINEARITIES:
-        raise ValueError(f"unknown nonlinearity {nonlinearity!r}; known: {', '.join(NONLINEARITIES)}")
+    if normalisation not in NORMALISATIONS:
+        raise ValueError(f"unknown normalisation {normalisation!r}; known: {', '.join(NORMALISATIONS)}")
     stages = []
     for _ in range(3):
-        if nonlinearity == "gdn":
+        if normalisation == "gdn":
             stages += [convolution(True), tfc.GDN(inverse=inverse)]
+        elif normalisation == "none":
+            stages += [convolution(True), tf.keras.layers.LeakyReLU(LEAKY_RELU_SLOPE)]
         else:
-            stages += [convolution(False), normalisation(), tf.keras.layers.LeakyReLU(LEAKY_RELU_SLOPE)]
+            stages += [
+                convolution(False),
+                batch_normalisation(),
+                tf.keras.layers.LeakyReLU(LEAKY_RELU_SLOPE),
+            ]
     return stages
 
 
@@ -52,8 +60,7 @@ def _hidden_stages(
 class AnalysisTransform(tf.keras.layers.Layer):
     """Image `[batch, height, width, channels]` to latent `[batch, height / 16, width / 16, latents]`.
 
-    Four convolutions of stride 2; BatchNorm and LeakyReLU, or GDN (Balle et al. 2016, "Density modeling of
-    images using a generalized normalization transformation"), after the first three.
+    Four convolutions of stride 2; after the first three what `normalisation` says.
 
     Args:
       filters: filters of the first three convolutions.
@@ -62,10 +69,10 @@ class AnalysisTransform(tf.keras.layers.Layer):
       latent_gain: standard deviation of the untrained latent, relative to that of Glorot's initial weights.
       bounded: BatchNorm and Tanh after the last convolution, so that the latent lies in [-1, 1] (what
         `LevelsBottleneck` takes); False: a bias only (what `EntropyBottleneck` takes).
-      nonlinearity: one of `NONLINEARITIES`.
+      normalisation: one of `NORMALISATIONS`.
 
     Raises:
-      ValueError: the nonlinearity is unknown.
+      ValueError: the normalisation is unknown.
     """
 
     def __init__(
@@ -75,20 +82,20 @@ class AnalysisTransform(tf.keras.layers.Layer):
         kernel_size: int = 3,
         bounded: bool = False,
         latent_gain: float = 1.0,
-        nonlinearity: str = "leaky_relu",
+        normalisation: str = "batch",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.filters, self.kernel_size, self.bounded = filters, kernel_size, bounded
-        self.latent_gain, self.nonlinearity = latent_gain, nonlinearity
+        self.latent_gain, self.normalisation = latent_gain, normalisation
         self.latent_channels = latent_channels or filters
         self.stages = _hidden_stages(
-            lambda use_bias: self._convolution(filters, use_bias), nonlinearity, inverse=False
+            lambda use_bias: self._convolution(filters, use_bias), normalisation, inverse=False
         )
         self.stages.append(self._convolution(self.latent_channels, use_bias=not bounded, gain=latent_gain))
         if bounded:
             # TensorFlow's graph optimizer joins a fused BatchNorm and a Tanh to an operation that it lacks.
-            self.stages += [normalisation(fused=False), tf.keras.layers.Activation("tanh")]
+            self.stages += [batch_normalisation(fused=False), tf.keras.layers.Activation("tanh")]
 
     def _convolution(self, filters: int, use_bias: bool, gain: float = 1.0) -> tf.keras.layers.Layer:
         glorot = tf.keras.initializers.VarianceScaling(gain**2, mode="fan_avg", distribution="uniform")
@@ -114,7 +121,7 @@ class AnalysisTransform(tf.keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "bounded": self.bounded,
             "latent_gain": self.latent_gain,
-            "nonlinearity": self.nonlinearity,
+            "normalisation": self.normalisation,
         }
 
 
@@ -122,18 +129,18 @@ class AnalysisTransform(tf.keras.layers.Layer):
 class SynthesisTransform(tf.keras.layers.Layer):
     """Latent `[batch, rows, columns, latents]` to image `[batch, 16 rows, 16 columns, channels]` in [0, 1].
 
-    Four transposed convolutions of stride 2; after the first three BatchNorm and LeakyReLU, and a sigmoid (in
-    float32) at the end; or inverse GDN, and at the end the interval's bounds, except in training, where
-    values beyond them must keep their gradient.
+    Four transposed convolutions of stride 2; after the first three what `normalisation` says. At the end with
+    BatchNorm a sigmoid (in float32); else the interval's bounds, except in training, where values beyond them
+    must keep their gradient.
 
     Args:
       filters: filters of the first three transposed convolutions.
       image_channels: channels of the image.
       kernel_size: side of the kernels, pixels.
-      nonlinearity: one of `NONLINEARITIES`.
+      normalisation: one of `NORMALISATIONS`.
 
     Raises:
-      ValueError: the nonlinearity is unknown.
+      ValueError: the normalisation is unknown.
     """
 
     def __init__(
@@ -141,17 +148,17 @@ class SynthesisTransform(tf.keras.layers.Layer):
         filters: int = 128,
         image_channels: int = 1,
         kernel_size: int = 3,
-        nonlinearity: str = "leaky_relu",
+        normalisation: str = "batch",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.filters, self.image_channels, self.kernel_size = filters, image_channels, kernel_size
-        self.nonlinearity = nonlinearity
+        self.normalisation = normalisation
         self.stages = _hidden_stages(
-            lambda use_bias: self._convolution(filters, use_bias), nonlinearity, inverse=True
+            lambda use_bias: self._convolution(filters, use_bias), normalisation, inverse=True
         )
         self.stages.append(self._convolution(image_channels, use_bias=True))
-        if nonlinearity == "leaky_relu":
+        if normalisation == "batch":
             self.stages.append(tf.keras.layers.Activation("sigmoid", dtype="float32"))
 
     def _convolution(self, filters: int, use_bias: bool) -> tf.keras.layers.Layer:
@@ -162,7 +169,7 @@ class SynthesisTransform(tf.keras.layers.Layer):
     def call(self, latent: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """The image of a latent, float32."""
         image = tf.cast(_through(self.stages, latent, training), tf.float32)
-        return image if training or self.nonlinearity == "leaky_relu" else tf.clip_by_value(image, 0.0, 1.0)
+        return image if training or self.normalisation == "batch" else tf.clip_by_value(image, 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -171,7 +178,7 @@ class SynthesisTransform(tf.keras.layers.Layer):
             "filters": self.filters,
             "image_channels": self.image_channels,
             "kernel_size": self.kernel_size,
-            "nonlinearity": self.nonlinearity,
+            "normalisation": self.normalisation,
         }
 
 

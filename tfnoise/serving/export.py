@@ -24,7 +24,7 @@ from tfnoise.serving.signatures import Signatures
 from tfnoise.serving.warm_up import write_warm_up
 
 DECODING_SETTINGS = ("bottleneck", "filters", "kernel_size", "image_channels", "levels", "bpp")
-LATER_SETTINGS = {"nonlinearity": "leaky_relu", "latent_channels": None}
+LATER_SETTINGS = {"normalisation": "batch", "latent_channels": None}
 """Decide decoding, too; what they were before there was a choice is not part of a fingerprint."""
 
 

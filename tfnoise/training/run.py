@@ -281,7 +281,7 @@ def compiled_model(
         bpp=settings.bpp,
         filters=settings.filters,
         kernel_size=settings.kernel_size,
-        nonlinearity=settings.nonlinearity,
+        normalisation=settings.normalisation,
         latent_channels=settings.latent_channels,
         noise_bpp=settings.noise_bpp,
         levels=settings.levels,
@@ -312,16 +312,19 @@ def begin_from(model: Autoencoder, settings: TrainingSettings) -> None:
     """
     folder = Path(settings.start or "")
     before = read_settings(folder)
-    for name in ("bottleneck", "bpp", "levels", "filters", "kernel_size", "nonlinearity", "latent_channels"):
+    for name in ("bottleneck", "bpp", "levels", "filters", "kernel_size", "normalisation", "latent_channels"):
         if getattr(before, name) != getattr(settings, name):
             raise InputError(
                 f"{folder}: was trained with --{name}={getattr(before, name)}, not "
                 f"{getattr(settings, name)}; begin with a run of the same network"
             )
-    if settings.start_parts == "analysis":
-        target = tf.train.Checkpoint(model=tf.train.Checkpoint(analysis=model.analysis))
-    else:
-        target = tf.train.Checkpoint(model=model)
+    parts = {"analysis": model.analysis}
+    if settings.start_parts == "all":
+        parts.update(synthesis=model.synthesis, bottleneck=model.bottleneck)
+        if model.rate_control is not None:
+            parts["rate_control"] = model.rate_control
+    # By its parts, since a compiled model has its optimizer with it, and that begins anew.
+    target = tf.train.Checkpoint(model=tf.train.Checkpoint(**parts))
     if not Checkpoints(target, folder, partly=True).restore_newest(lambda line: None):
         raise InputError(f"{folder}: holds no checkpoint to begin with; train it first")
 

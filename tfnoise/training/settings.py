@@ -14,7 +14,7 @@ from tfnoise.audio import FrontEnd
 from tfnoise.data.noise_families import mixed_families
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import replacing
-from tfnoise.layers import NONLINEARITIES, TOTAL_STRIDE, latent_channels_for
+from tfnoise.layers import NORMALISATIONS, TOTAL_STRIDE, latent_channels_for
 from tfnoise.losses import NLPDParameters, canonical_name, loss_terms, smallest_side
 
 FLAGS_FILE = "flags.json"
@@ -49,7 +49,7 @@ class TrainingSettings:
     nlpd_parameters: NLPDParameters | None = None
     filters: int = 128
     kernel_size: int = 3
-    nonlinearity: str = "leaky_relu"
+    normalisation: str = "batch"
     latent_channels: int | None = None
     patch_size: int = 64
     batch_size: int = 16
@@ -86,7 +86,7 @@ class TrainingSettings:
             raise UsageError(f"--start_parts={self.start_parts}: of which run? Name its folder with --start")
         choices = {
             "start_parts": START_PARTS,
-            "nonlinearity": NONLINEARITIES,
+            "normalisation": NORMALISATIONS,
             "learning_rate_schedule": SCHEDULES,
             "export": EXPORTS,
         }

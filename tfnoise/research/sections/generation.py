@@ -48,7 +48,8 @@ class Statistics(NamedTuple):
       levels: mean of each band, `[mels]`, of values in [0, 1].
       values: shares of pixels in equal parts of [0, 1].
       along_time_db, along_frequency_db: mean power spectra along these axes, dB, without the mean itself.
-      lasting: correlation of a band's values with those a latent cell (16 frames) later, from -1 to 1.
+      lasting: correlation of a band's values with those a latent cell (16 frames) later, from -1 to 1;
+        what all images have at that place, as a decoder's own pattern, and a band's mean do not count.
     """
 
     levels: np.ndarray
@@ -61,7 +62,8 @@ class Statistics(NamedTuple):
 def statistics(images: np.ndarray) -> Statistics:
     """The statistics of images `[images, mels, frames]` in [0, 1]."""
     images = np.asarray(images, np.float64)
-    apart = images - images.mean(axis=2, keepdims=True)
+    apart = images - images.mean(axis=0)
+    apart -= apart.mean(axis=2, keepdims=True)
     before, after = apart[..., :-TOTAL_STRIDE], apart[..., TOTAL_STRIDE:]
     size = np.sqrt(np.sum(before**2) * np.sum(after**2))
     return Statistics(

@@ -93,37 +93,49 @@ def measure(lab: Lab) -> dict[str, Any]:
     held = [{"name": one.name, "source": one.source, "tiles": int(np.sum(of == one.name))} for one in found]
     if not found:
         return {"photographs": held}
-    models: dict[str, Any] = {}
-    for bottleneck in BOTTLENECKS:
-        scores = {loss: _scores(lab, clips, loss, bottleneck) for loss in LOSSES}
-        rows = models[bottleneck] = {}
-        for loss, mine in scores.items():
-            rows[loss] = {name: float(mine[name].mean()) for name in METRICS}
-            rows[loss]["bpp_max"] = float(mine["bpp"].max())
-            if loss == "mse":
-                continue
-            base = scores["mse"]["mse"]
-            audio = [lab.by_seed(trained, bottleneck, "mse") for trained in (loss, "mse")]
-            rows[loss]["ratio"] = compare(mine["mse"], base)._asdict()
-            rows[loss]["audio"] = compare(*audio)._asdict()
-            rows[loss]["by_photograph"] = {
-                one.name: float(mine["mse"][:, of == one.name].mean() / base[:, of == one.name].mean())
-                for one in found
-            }
+    models = {bottleneck: _models(lab, clips, bottleneck) for bottleneck in BOTTLENECKS}
     _draw(lab, found[0])
     picture = {"path": _PICTURE, "name": found[0].name}
     return {"photographs": held, "seeds": lab.seeds, "models": models, "picture": picture}
 
 
-def _scores(lab: Lab, clips: Sequence[ClipImage], loss: str, bottleneck: str) -> dict[str, np.ndarray]:
-    """MSE, NLPD, MS-SSIM and bpp, each `[seeds, tiles]`."""
+def _models(lab: Lab, clips: Sequence[ClipImage], bottleneck: str) -> dict[str, Any]:
+    """Of a bottleneck's losses means and ratios, over the tiles that all models code at or under the rate."""
+    scores = {loss: _scores(lab, clips, loss, bottleneck) for loss in LOSSES}
+    fits = within(np.stack([found["bpp"] for found in scores.values()]), scores["mse"]["target"])
+    of = np.array([clip.path for clip in clips])
+    base, rows = scores["mse"]["mse"], {}
+    for loss, mine in scores.items():
+        rows[loss] = {name: float(mine[name][:, fits].mean()) for name in METRICS}
+        rows[loss]["bpp_max"] = float(mine["bpp"][:, fits].max())
+        if loss == "mse":
+            continue
+        audio = [lab.by_seed(trained, bottleneck, "mse") for trained in (loss, "mse")]
+        rows[loss]["ratio"] = compare(mine["mse"][:, fits], base[:, fits])._asdict()
+        rows[loss]["audio"] = compare(*audio)._asdict()
+        rows[loss]["by_photograph"] = {
+            name: float(mine["mse"][:, fits & (of == name)].mean() / base[:, fits & (of == name)].mean())
+            for name in dict.fromkeys(of[fits].tolist())
+        }
+    return {"tiles": int(fits.sum()), "losses": rows}
+
+
+def within(bpp: np.ndarray, target: float) -> np.ndarray:
+    """Which tiles are compared: those at or under the target rate in all of `bpp [..., tiles]`; else all."""
+    fits = (bpp <= target * (1 + 1e-6)).reshape(-1, bpp.shape[-1]).all(axis=0)
+    return fits if fits.any() else np.ones_like(fits)
+
+
+def _scores(lab: Lab, clips: Sequence[ClipImage], loss: str, bottleneck: str) -> dict[str, Any]:
+    """MSE, NLPD, MS-SSIM and bpp, each `[seeds, tiles]`, and the target rate."""
     found = []
     for seed in range(lab.seeds):
         recipe = main_recipe(loss, bottleneck, seed)
         lab.tell(f"scoring photographs, {recipe.name}")
         model = lab.model(recipe)
         found.append(score_clips(model.module.code, clips, model.bpp))
-    return {name: np.stack([scores.values(name) for scores in found]) for name in (*METRICS, "bpp")}
+    values = {name: np.stack([scores.values(name) for scores in found]) for name in (*METRICS, "bpp")}
+    return {**values, "target": found[0].bpp_target}
 
 
 def blocks(result: dict[str, Any]) -> list[Block]:
@@ -142,7 +154,8 @@ def blocks(result: dict[str, Any]) -> list[Block]:
         )
     ]
     for bottleneck in BOTTLENECKS:
-        rows = result["models"][bottleneck]
+        rows, used = result["models"][bottleneck]["losses"], result["models"][bottleneck]["tiles"]
+        left_out = f" ({count - used} left out, too much for a model's coarsest step)" if used < count else ""
         found.append(
             Table(
                 ["trained with", *TITLES.values(), "MSE, ratio", "of audio", "largest bpp"],
@@ -156,8 +169,9 @@ def blocks(result: dict[str, Any]) -> list[Block]:
                     ]
                     for loss in LOSSES
                 ],
-                f"Photographs, {BOTTLENECK_TITLES[bottleneck]}; means over {count} tiles and {seeds} seeds; "
-                f"ratios to the MSE-trained model's MSE, of the tiles and of natural audio, 95 % intervals",
+                f"Photographs, {BOTTLENECK_TITLES[bottleneck]}; means over {used} tiles{left_out} and "
+                f"{seeds} {'seeds' if seeds > 1 else 'seed'}; ratios to the MSE-trained model's MSE, "
+                f"of tiles and of natural audio, with 95 % intervals",
             )
         )
         found += [Paragraph(_verdict(bottleneck, loss, rows[loss])) for loss in LOSSES[1:]]
@@ -175,7 +189,10 @@ def _verdict(bottleneck: str, loss: str, row: dict[str, Any]) -> str:
     ratio, audio, single = row["ratio"], row["audio"], row["by_photograph"]
     effect = "is not established"
     if holds(ratio):
-        effect = f"carries over, {'stronger' if ratio['ratio'] < audio['ratio'] else 'weaker'} than in audio"
+        effect = "carries over, as strong as in audio within the intervals"
+        if ratio["high"] < audio["low"] or ratio["low"] > audio["high"]:
+            stronger = ratio["high"] < audio["low"]
+            effect = f"carries over, {'stronger' if stronger else 'weaker'} than in audio"
     elif ratio["low"] > 1:
         effect = "is reversed"
     title = BOTTLENECK_TITLES[bottleneck]
@@ -198,9 +215,10 @@ def _draw(lab: Lab, photograph: Photograph) -> None:
         shown = [("original", BOTTLENECK_TITLES[bottleneck], original)]
         for loss in LOSSES:
             model = lab.model(main_recipe(loss, bottleneck))
-            image = code_image(model.module.code, original, model.bpp)["reconstruction"]
+            coded = code_image(model.module.code, original, model.bpp)
+            image, bpp = coded["reconstruction"], float(coded["bpp"])
             error = float(np.mean(np.square(image - original)))
-            shown.append((f"trained with {TITLES[loss]}", f"MSE {error:.4f}", image))
+            shown.append((f"trained with {TITLES[loss]}", f"MSE {error:.4f}, {bpp:.2f} bpp", image))
         for axis, (title, details, image) in zip(axes, shown):
             axis.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1)
             axis.set_title(f"{title}\n{details}", fontsize=8.5, loc="left")

@@ -152,12 +152,13 @@ def _verdict(bottleneck: str, loss: str, row: dict[str, Any], clips: int) -> str
     better = [SCORES[name] for name in SCORES if row[name]["high"] < 1]
     worse = [SCORES[name] for name in SCORES if row[name]["low"] > 1]
     title, added = BOTTLENECK_TITLES[bottleneck], row["added_db"]
-    if added["high"] < 1:
-        artefacts = "fewer artefacts by this measure, as the paper says"
-    elif added["low"] > 1:
+    artefacts = "no sure difference in artefacts by this measure"
+    if added["low"] > 1:
         artefacts = "more artefacts by this measure, against what the paper says"
-    else:
-        artefacts = "no sure difference in artefacts by this measure"
+    elif added["high"] < 1 and row["missing_db"]["low"] > 1:
+        artefacts = "fewer artefacts, but a sound that lacks more: it may be no more than quieter"
+    elif added["high"] < 1:
+        artefacts = "fewer artefacts by this measure, as the paper says"
     return (
         f"{title[0].upper()}{title[1:]}, {TITLES[loss]} against MSE: surely better by "
         f"{', '.join(better) or 'none'}; surely worse by {', '.join(worse) or 'none'}. It adds "

@@ -22,15 +22,15 @@ from tfnoise.research.recipes import BOTTLENECKS, LOSSES, Recipe
 from tfnoise.research.sections.paper import BOTTLENECK_TITLES, TITLES
 
 TITLE = "Why"
-BANDS = tuple(2.0**-octave for octave in range(7, 1, -1))
-"""Lower ends of octaves of spatial frequency, cycles per pixel; the last has all that is faster, too."""
+EDGES = tuple(2.0**-octave for octave in range(6, 1, -1))
+"""Between bands of spatial frequency, cycles per pixel; the first and the last have all that is beyond."""
 
 _PARTS = ("level", "contrast", "structure")
 _INPUTS = ("noise", "clips")
 _SEED, _NOISE_IMAGES = 20_231_207, 16
 _MOST_CLIPS, _MOST_FRAMES = 40, 256
 _CELLS, _AT_ONCE = 8, 16
-_IN_USE = 0.01
+_IN_USE, _LEAST_GAP = 0.01, 0.01
 
 
 def radial_frequency(height: int, width: int) -> np.ndarray:
@@ -38,27 +38,28 @@ def radial_frequency(height: int, width: int) -> np.ndarray:
     return np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
 
 
-def transfer_gain(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[float]:
-    """How much of an original's waves comes out again, by `BANDS`: Re(sum X* Y) / sum |X|^2.
+def transfer(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[list[float], list[float]]:
+    """How much of an original's waves comes out again, and how much there is of them, by bands (`EDGES`).
 
     Args:
       pairs: images and their reconstructions, `[height, width]`; they lose their means, and their edges are
         tapered by a Hann window.
 
     Returns:
-      1 where all is kept, 0 where what comes out has nothing to do with the original. (The real part of the
-      optimum frequency response of Bendat and Piersol, "Random Data", chapter 6.)
+      The gain Re(sum X* Y) / sum |X|^2, 1 where all is kept and 0 where what comes out has nothing to do with
+      the original (the real part of the optimum frequency response of Bendat and Piersol, "Random Data",
+      chapter 6); and each band's share of the originals' energy.
     """
-    before, kept = np.zeros(len(BANDS) + 1), np.zeros(len(BANDS) + 1)
+    before, kept = np.zeros(len(EDGES) + 1), np.zeros(len(EDGES) + 1)
     for pair in pairs:
         height, width = pair[0].shape
         window = np.hanning(height)[:, None] * np.hanning(width)
         x, y = (np.fft.fft2((image - image.mean()) * window) for image in pair)
-        band = np.digitize(radial_frequency(height, width), BANDS).ravel()
+        band = np.digitize(radial_frequency(height, width), EDGES).ravel()
         before += np.bincount(band, (np.abs(x) ** 2).ravel(), len(before))
         kept += np.bincount(band, (np.conj(x) * y).real.ravel(), len(before))
-    # The first is of what is slower than all bands.
-    return (kept / np.maximum(before, np.finfo(np.float64).tiny))[1:].tolist()
+    tiny = np.finfo(np.float64).tiny
+    return (kept / np.maximum(before, tiny)).tolist(), (before / max(before.sum(), tiny)).tolist()
 
 
 def centroid(difference: np.ndarray) -> float:
@@ -125,8 +126,11 @@ def measure(lab: Lab) -> dict[str, Any]:
     noise = next(iter(noise_images(lab.front_end.mels, _MOST_FRAMES, _NOISE_IMAGES, seed=_SEED))).numpy()
     inputs = {"noise": noise, "clips": [lab.images[place].image[:, :_MOST_FRAMES] for place in places]}
     cut = {name: squares(images) for name, images in inputs.items()}
-    spreads = {
-        name: {"level": float(found.mean(axis=1).std()), "contrast": float(found.std(axis=1).std())}
+    statistics: dict[str, Any] = {
+        name: {
+            "level_deviation": float(found.mean(axis=1).std()),
+            "contrast_deviation": float(found.std(axis=1).std()),
+        }
         for name, found in cut.items()
     }
     models: dict[str, Any] = {}
@@ -136,7 +140,8 @@ def measure(lab: Lab) -> dict[str, Any]:
         for name, images in inputs.items():
             coded = [code_image(model.module.code, image, model.bpp) for image in images]
             made = [image["reconstruction"] for image in coded]
-            gain[name] = transfer_gain((a[..., 0], b[..., 0]) for a, b in zip(images, made))
+            pairs = ((a[..., 0], b[..., 0]) for a, b in zip(images, made))
+            gain[name], statistics[name]["energy"] = transfer(pairs)
         # What the loop leaves is of the clips.
         index = int(np.median([image["step_index"] for image in coded]))
         models.setdefault(recipe.flags["bottleneck"], {})[recipe.flags["loss"]] = {
@@ -145,12 +150,12 @@ def measure(lab: Lab) -> dict[str, Any]:
             "response": responses(model.module, index, inputs["clips"]),
         }
     charts = {bottleneck: _chart(lab, bottleneck, rows) for bottleneck, rows in models.items()}
-    return {"clips": len(places), "spreads": spreads, "models": models, "charts": charts}
+    return {"clips": len(places), "inputs": statistics, "models": models, "charts": charts}
 
 
 def _chart(lab: Lab, bottleneck: str, rows: dict[str, Any]) -> str:
     path = f"figures/transfer_{bottleneck}.png"
-    centres = [math.sqrt(2) * band for band in BANDS]
+    centres = [edge / math.sqrt(2) for edge in EDGES] + [EDGES[-1] * math.sqrt(2)]
     curves = {
         f"{TITLES[loss]}, {name}": list(zip(centres, rows[loss]["gain"][name]))
         for name in _INPUTS
@@ -206,13 +211,14 @@ def blocks(result: dict[str, Any]) -> list[Block]:
         for bottleneck in BOTTLENECKS
         for loss in LOSSES
     }
-    noise, clips = result["spreads"]["noise"], result["spreads"]["clips"]
+    levels = [number(result["inputs"][name]["level_deviation"]) for name in _INPUTS]
+    contrasts = [number(result["inputs"][name]["contrast_deviation"]) for name in _INPUTS]
     return [
         Paragraph(
             f"What is new in natural audio to a model that has seen uniform noise alone? Levels that vary: "
-            f"the means of squares of 16 × 16 pixels have a standard deviation of {number(clips['level'])} "
-            f"in clips and of {number(noise['level'])} in noise; their contrast, the standard deviation "
-            f"within a square, has one of {number(clips['contrast'])} and of {number(noise['contrast'])}. "
+            f"the means of squares of 16 × 16 pixels have a standard deviation of {levels[1]} in clips and "
+            f"of {levels[0]} in noise; their contrast, the standard deviation within a square, has one of "
+            f"{contrasts[1]} in clips and of {contrasts[0]} in noise. "
             f"The hypothesis: MSE has no reason to teach what noise lacks, and fails by it. So the error on "
             f"clips in three parts, which sum to it: wrong levels of squares, wrong contrast, and wrong "
             f"structure within them."
@@ -234,6 +240,7 @@ def blocks(result: dict[str, Any]) -> list[Block]:
             f"for all pixels that suit best; levels, contrasts: how those of squares come out",
         ),
         *(Paragraph(_verdict(bottleneck, result["models"][bottleneck])) for bottleneck in BOTTLENECKS),
+        Paragraph(_slow(result)),
         *(
             Picture(
                 result["charts"][bottleneck],
@@ -242,13 +249,13 @@ def blocks(result: dict[str, Any]) -> list[Block]:
             for bottleneck in BOTTLENECKS
         ),
         Table(
-            ["model and what it codes", *(f"from 1/{1 / band:.0f}" for band in BANDS)],
+            ["model and what it codes", *(f"to 1/{1 / edge:.0f}" for edge in EDGES), "above"],
             [
                 [f"{title}: {name}", *(number(value, 2) for value in row["gain"][name])]
                 for name in _INPUTS
                 for title, row in models.items()
             ],
-            "The same: gain by octaves of spatial frequency, cycles per pixel",
+            "The same in figures: gain by bands of spatial frequency, cycles per pixel",
         ),
         Table(
             ["model", "channels in use", "energy", "centroid, cycles per pixel"],
@@ -277,8 +284,8 @@ def _verdict(bottleneck: str, rows: dict[str, Any]) -> str:
     for loss in LOSSES[1:]:
         mine = rows[loss]["error"]
         gap = base["mse"] - mine["mse"]
-        if gap <= 0:
-            said.append(f"{TITLES[loss]} has no smaller error than MSE: there is nothing to explain")
+        if gap < _LEAST_GAP * base["mse"]:
+            said.append(f"{TITLES[loss]} is no better than MSE by a hundredth: there is nothing to explain")
             continue
         shares = {part: (base["parts"][part] - mine["parts"][part]) / gap for part in _PARTS}
         listed = ", ".join(f"{part} {100 * share:.0f} %" for part, share in shares.items())
@@ -287,7 +294,25 @@ def _verdict(bottleneck: str, rows: dict[str, Any]) -> str:
         said.append(
             f"of what {TITLES[loss]} gains over MSE, {listed}, which "
             f"{'agrees' if holds else 'does not agree'} with the hypothesis; one slope and offset for all "
-            f"pixels would bring the MSE-trained model {100 * closed:.0f} % of that gain"
+            f"pixels bring the MSE-trained model {100 * closed:.0f} % of that gain, and calibrated alike "
+            f"{TITLES[loss]} has {number(mine['calibrated'] / base['calibrated'])} of its error"
         )
     title = BOTTLENECK_TITLES[bottleneck]
     return f"{title[0].upper()}{title[1:]}: {'; '.join(said)}."
+
+
+def _slow(result: dict[str, Any]) -> str:
+    """What models keep of waves that are longer than a latent cell, in noise and in clips."""
+    bands = sum(edge <= 1 / TOTAL_STRIDE for edge in EDGES)
+    energy = {name: result["inputs"][name]["energy"][:bands] for name in _INPUTS}
+    shares = [f"{100 * sum(energy[name]):.1f} % of the energy of {name}" for name in _INPUTS]
+    kept = []
+    for bottleneck in BOTTLENECKS:
+        for loss in LOSSES:
+            gain = result["models"][bottleneck][loss]["gain"]
+            means = [np.average(gain[name][:bands], weights=energy[name]) for name in _INPUTS]
+            kept.append(f"{bottleneck}, {TITLES[loss]}: {' and '.join(number(mean, 2) for mean in means)}")
+    return (
+        f"Waves longer than a latent cell have {' and '.join(shares)}. What models keep of them in noise and "
+        f"in clips, 1 being all: {'; '.join(kept)}."
+    )

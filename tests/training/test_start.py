@@ -1,0 +1,124 @@
+"""Trainings that hear natural audio, and trainings that begin with another's weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+
+from tfnoise.errors import InputError, UsageError
+from tfnoise.training import TrainingRun, TrainingSettings, heard, write_settings
+
+TINY = dict(filters=8, patch_size=32, batch_size=4, epochs=1, steps_per_epoch=3, loss="mse")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder of natural audio, as far as a training can tell."""
+    folder = tmp_path_factory.mktemp("audio")
+    soundfile.write(folder / "a.wav", np.random.RandomState(0).normal(size=20000) * 0.1, 16000)
+    return folder
+
+
+def _trained(settings: TrainingSettings, run_dir, stop_after: int | None = None) -> TrainingRun:
+    run_dir.mkdir(exist_ok=True)
+    write_settings(settings, run_dir)
+    run = TrainingRun(settings, run_dir)
+    seen = []
+
+    class Stop(Exception):
+        pass
+
+    def on_step(logs):
+        seen.append(logs)
+        if len(seen) == stop_after:
+            raise Stop
+
+    try:
+        run.train(1, on_step, lambda epoch, logs, summaries: None)
+    except Stop:
+        pass
+    return run
+
+
+def _values(transform) -> list[np.ndarray]:
+    """Stage by stage: whether a layer is trained changes the order of all."""
+    return [values for stage in transform.stages for values in stage.get_weights()]
+
+
+@pytest.fixture(scope="module")
+def noise_run(tmp_path_factory):
+    return _trained(TrainingSettings(**TINY), tmp_path_factory.mktemp("runs") / "noise")
+
+
+def test_it_begins_with_all_of_the_others_weights(noise_run, tmp_path, folder):
+    settings = TrainingSettings(**TINY, train_data=str(folder), start=str(noise_run.run_dir), seed=5)
+    run = TrainingRun(settings, tmp_path)
+    for part in ("analysis", "synthesis"):
+        for mine, theirs in zip(_values(getattr(run.model, part)), _values(getattr(noise_run.model, part))):
+            np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(
+        run.model.bottleneck.prior.log_prob(np.zeros(8)),
+        noise_run.model.bottleneck.prior.log_prob(np.zeros(8)),
+    )
+    assert run.model.rate_control.scale == noise_run.model.rate_control.scale > 0
+    assert run.step == 0
+    assert all(np.all(variable.numpy() == 0) for variable in run.model.optimizer.variables[:1])
+
+
+def test_an_encoder_that_is_kept_is_kept_and_the_decoder_is_new(noise_run, tmp_path, folder):
+    settings = TrainingSettings(
+        **TINY, train_data=str(folder), start=str(noise_run.run_dir), start_parts="analysis", seed=5
+    )
+    fresh = _values(TrainingRun(TrainingSettings(**TINY, seed=5), tmp_path / "fresh").model.synthesis)
+    run = _trained(settings, tmp_path / "kept")
+    for mine, theirs in zip(_values(run.model.analysis), _values(noise_run.model.analysis)):
+        np.testing.assert_array_equal(mine, theirs)
+    assert not np.array_equal(_values(run.model.synthesis)[0], fresh[0])
+    assert not np.array_equal(_values(run.model.synthesis)[0], _values(noise_run.model.synthesis)[0])
+
+
+@pytest.mark.parametrize("masked", [0.0, 0.5])
+def test_on_natural_audio_it_repeats_and_resumes_to_the_last_digit(tmp_path, folder, masked):
+    settings = TrainingSettings(**TINY, train_data=str(folder), masked=masked)
+    whole = _trained(settings, tmp_path / "whole")
+    _trained(settings, tmp_path / "halves", stop_after=2)
+    resumed = _trained(settings, tmp_path / "halves")
+    for a, b in zip(_values(resumed.model.synthesis), _values(whole.model.synthesis)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_has_heard_natural_audio_or_began_with_such_says_so(tmp_path, folder):
+    natural = TrainingSettings(**TINY, train_data=str(folder))
+    (tmp_path / "natural").mkdir()
+    write_settings(natural, tmp_path / "natural")
+    after = TrainingSettings(**TINY, start=str(tmp_path / "natural"))
+    assert heard(natural) and heard(after) and not heard(TrainingSettings(**TINY))
+
+
+def test_a_run_of_another_network_or_without_checkpoints_is_refused(noise_run, tmp_path):
+    settings = TrainingSettings(**{**TINY, "filters": 4}, start=str(noise_run.run_dir))
+    with pytest.raises(InputError, match="--filters=8, not 4"):
+        TrainingRun(settings, tmp_path / "a")
+    write_settings(TrainingSettings(**TINY), tmp_path)
+    with pytest.raises(InputError, match="no checkpoint"):
+        TrainingRun(TrainingSettings(**TINY, start=str(tmp_path)), tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    "options, named",
+    [
+        ({"masked": 0.5}, "--train_data"),
+        ({"masked": 1.0, "train_data": "x"}, "--masked"),
+        ({"start_parts": "analysis"}, "--start"),
+        ({"noise": "pink+brown"}, "brown"),
+        ({"bottleneck": "levels", "latent_channels": 64}, "--latent_channels"),
+        ({"bottleneck": "levels", "noise_bpp": 0.4}, "--noise_bpp"),
+        ({"noise_bpp": 0.0}, "--noise_bpp"),
+        ({"latent_channels": -1}, "--latent_channels"),
+        ({"normalisation": "relu"}, "--normalisation"),
+    ],
+)
+def test_flags_that_do_not_work_together_are_named(options, named):
+    with pytest.raises(UsageError, match=named):
+        TrainingSettings(**{**TINY, **options})
