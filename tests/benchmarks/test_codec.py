@@ -63,10 +63,18 @@ def test_the_script(run_script, repo_root, tmp_path):
     (tmp_path / "clips").mkdir()
     for name, _, waveform in clips:
         soundfile.write(tmp_path / "clips" / f"{name}.wav", waveform, 16000)
-    flags = ["--model=mine", "--data=clips", "--plot=curve.png", "--parts=images,curve,bits", "--json"]
+    flags = [
+        "--model=mine",
+        "--data=clips",
+        "--part=odd",
+        "--plot=curve.png",
+        "--parts=images,curve,bits",
+        "--json",
+    ]
     done = run_script("benchmark", "codec", *flags, timeout=900)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
+    assert report["part"] == "odd" and report["clips"] == 1
     assert {row["codec"] for row in report["rate_distortion"]} == {
         "tfnoise:mine",
         "jpeg",
@@ -80,3 +88,5 @@ def test_the_script(run_script, repo_root, tmp_path):
     assert again.returncode == 1 and "curve.png: exists" in again.stderr
     wrong = run_script("benchmark", "codec", "--parts=nothing")
     assert wrong.returncode == 2 and "name some of images,curve,bits,speed,memory" in wrong.stderr
+    wrong = run_script("benchmark", "codec", "--part=odd")
+    assert wrong.returncode == 2 and "name it with --data" in wrong.stderr.lower()

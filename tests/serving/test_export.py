@@ -16,13 +16,18 @@ from tfnoise import codec, serving
 from tfnoise.audio import FrontEnd
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.errors import InputError
+from tfnoise.serving.export import LATER_SETTINGS, _fingerprint
 
 FRONT_END = FrontEnd(mels=64)
 
 
+# What tensorflow-compression's layers compute must be stock operations, too.
+_OPTIONS = {"entropy": {"normalisation": "gdn", "kernel_size": 5, "latent_channels": 12}, "levels": {}}
+
+
 def _model(bottleneck: str) -> Autoencoder:
     tf.keras.utils.set_random_seed(5)
-    model = Autoencoder(bottleneck=bottleneck, bpp=0.03125, filters=8)
+    model = Autoencoder(bottleneck=bottleneck, bpp=0.03125, filters=8, **_OPTIONS[bottleneck])
     model(tf.zeros([1, 32, 32, 1]))
     return model
 
@@ -125,6 +130,16 @@ def test_the_same_weights_have_the_same_fingerprint_whatever_else_is_recorded(tm
     assert fingerprints[0] == fingerprints[1]
     other = serving.export_model(model, FrontEnd(mels=64, hop=128), tmp_path / "m", {})
     assert codec.read_settings(other)["fingerprint"] != fingerprints[0]
+
+
+def test_what_there_was_no_choice_of_before_is_no_part_of_a_fingerprint(tmp_path):
+    model = Autoencoder(bpp=0.03125, filters=8)
+    model(tf.zeros([1, 32, 32, 1]))
+    before = {key: value for key, value in model.get_config().items() if key not in LATER_SETTINGS}
+    module = codec.FrozenModel(model)
+    fingerprint = _fingerprint(module, model.get_config(), FRONT_END)
+    assert _fingerprint(module, before, FRONT_END) == fingerprint
+    assert _fingerprint(module, {**before, "normalisation": "none"}, FRONT_END) != fingerprint
 
 
 def _message(path: Path) -> str:

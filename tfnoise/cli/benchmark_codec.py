@@ -29,6 +29,8 @@ def codec() -> dict[str, Any]:
     if not parts or set(parts) - set(PARTS):
         raise UsageError(f"--parts={','.join(parts)}: name some of {','.join(PARTS)}")
     check_bpp(FLAGS.bpp)
+    if FLAGS.part != "all" and FLAGS.data is None:
+        raise UsageError(f"--part={FLAGS.part}: of which folder? Name it with --data")
     plot = plot_flags.chosen("codec") if "curve" in parts else None
     found_codec = coding.codec_to_compress(FLAGS.model, None)
     model = found_codec.model
@@ -36,6 +38,7 @@ def codec() -> dict[str, Any]:
         "model": str(model.path),
         "fingerprint": found_codec.fingerprint,
         "data": FLAGS.data,
+        "part": FLAGS.part,
     }
     # First, while no clips are in memory.
     if "memory" in parts:
@@ -57,12 +60,15 @@ def codec() -> dict[str, Any]:
 
 def _images(model: Any) -> list[Any]:
     from tfnoise.data import list_clips
+    from tfnoise.data.splits import halves
     from tfnoise.evaluation import clip_images, spread, synthetic_clip_images
 
     if FLAGS.data is None:
         images = list(synthetic_clip_images(model.front_end))
     else:
         clips = list_clips(FLAGS.data)
+        if FLAGS.part != "all":
+            clips = dict(zip(("odd", "even"), halves(clips)))[FLAGS.part]
         if FLAGS.clips:
             clips = [clips[place] for place in spread(len(clips), FLAGS.clips)]
         images = []

@@ -11,9 +11,8 @@ from absl import flags
 from tfnoise import codec, serving
 from tfnoise.cli.folders import check_writable
 from tfnoise.cli.output import json_requested, print_json, say, table
-from tfnoise.cli.train import FINISHED_FILE
 from tfnoise.errors import InputError, UsageError
-from tfnoise.training import FLAGS_FILE, TrainingRun, read_settings, run_record
+from tfnoise.training import FINISHED_FILE, FLAGS_FILE, TrainingRun, read_settings, run_record
 
 FLAGS = flags.FLAGS
 FIXED_SUFFIX = "_fixed"

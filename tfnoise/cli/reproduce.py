@@ -19,7 +19,6 @@ from tfnoise.cli.folders import check_writable
 from tfnoise.cli.output import json_requested, jsonable, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs
-from tfnoise.cli.train import FINISHED_FILE
 from tfnoise.data import Clip, list_clips
 from tfnoise.errors import InputError, UsageError
 
@@ -190,9 +189,9 @@ def _experiment(folder: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _make_splits(lab: Any) -> None:
+    from tfnoise.data.splits import link_clips
     from tfnoise.evaluation import spread
     from tfnoise.research.sections import ceiling, practice
-    from tfnoise.research.splits import link_clips
 
     learned = lab.split[0]
     link_clips(learned, lab.split_folder(ceiling.SPLIT))
@@ -208,23 +207,28 @@ def _train(lab: Any, recipes: list[Any]) -> int:
 
     stages = in_order(recipes)
     total = sum(map(len, stages))
-    done = sum(_finished(lab, recipe) for stage in stages for recipe in stage)
+    done = sum(lab.is_trained(recipe) for stage in stages for recipe in stage)
     say(f"{total} trainings of {lab.steps:,} steps in {lab.folder}: {done} finished already")
     environment = dict(os.environ)
     if FLAGS.jobs > 1:
         for name in _THREADS:
             environment.setdefault(name, str(max(1, len(os.sched_getaffinity(0)) // FLAGS.jobs)))
     failed: list[str] = []
+    by_name = {recipe.name: recipe for stage in stages for recipe in stage}
     with Progress(total, initial=done, label="training", unit="model", line_every_s=60) as progress:
 
         def on_end(job: Job, status: int) -> None:
             if status:
                 reason = last_line(job.log).removeprefix("train: ")
-                failed.append(f"{job.name} failed: {reason or f'status {status}'}; its log is {job.log}")
+                said = f"{job.name} failed: {reason or f'status {status}'}; its log is {job.log}"
+                if by_name[job.name].may_fail:
+                    progress.write(said)
+                else:
+                    failed.append(said)
             progress.update(1, last=job.name)
 
         for stage in stages:
-            jobs = [_job(lab, recipe) for recipe in stage if not _finished(lab, recipe)]
+            jobs = [_job(lab, recipe) for recipe in stage if not lab.is_trained(recipe)]
             if not run_jobs(jobs, FLAGS.jobs, environment, lambda job: None, on_end):
                 print(f"reproduce: interrupted; the same command goes on in {lab.folder}", file=sys.stderr)
                 return app.INTERRUPTED
@@ -233,10 +237,6 @@ def _train(lab: Any, recipes: list[Any]) -> int:
     for line in failed:
         print(f"reproduce: {line}, and the same command tries it again", file=sys.stderr)
     return app.FAILED if failed else 0
-
-
-def _finished(lab: Any, recipe: Any) -> bool:
-    return (lab.run_dir(recipe) / FINISHED_FILE).is_file() and (lab.folder / "models" / recipe.name).is_dir()
 
 
 def _job(lab: Any, recipe: Any) -> Job:

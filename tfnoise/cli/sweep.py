@@ -19,11 +19,10 @@ from tfnoise.cli.folders import check_writable
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs
-from tfnoise.cli.train import FINISHED_FILE
 from tfnoise.cli.train_settings import settings_from_flags
 from tfnoise.data import list_clips
 from tfnoise.errors import InputError, UsageError
-from tfnoise.training import TrainingSettings, check_same_settings, precision_of
+from tfnoise.training import FINISHED_FILE, TrainingSettings, check_same_settings, precision_of
 from tfnoise.training.sweep import GridPoint, as_text, grid, threads_each
 
 FLAGS = flags.FLAGS

@@ -22,6 +22,7 @@ from tfnoise.data import Clip, list_clips, noise_images
 from tfnoise.errors import InputError, UsageError
 from tfnoise.evaluation import clip_images, code_image, spread, validation_scores
 from tfnoise.training import (
+    FINISHED_FILE,
     LOST_WORKER,
     Stopped,
     Summaries,
@@ -39,7 +40,6 @@ from tfnoise.training import (
     write_settings,
 )
 
-FINISHED_FILE = "finished.json"
 HEARD_CLIPS = 3
 
 

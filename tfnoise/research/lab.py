@@ -20,11 +20,11 @@ import numpy as np
 from tfnoise import codec
 from tfnoise.audio import FrontEnd
 from tfnoise.data import Clip
+from tfnoise.data.splits import halves
 from tfnoise.errors import InputError
 from tfnoise.evaluation import METRICS, ClipImage, clip_images, score_clips, spread
 from tfnoise.research.recipes import BUDGETS, LOSSES, Recipe, main_recipe
-from tfnoise.research.splits import halves
-from tfnoise.training import write_json
+from tfnoise.training import FINISHED_FILE, write_json
 
 PICTURED_CLIPS = 3
 HEARD_CLIPS = 2
@@ -110,6 +110,11 @@ class Lab:
     def run_dir(self, recipe: Recipe) -> Path:
         """The folder of a training."""
         return self.folder / "runs" / recipe.name
+
+    def is_trained(self, recipe: Recipe) -> bool:
+        """Whether a training is finished and its model there."""
+        finished = self.run_dir(recipe) / FINISHED_FILE
+        return finished.is_file() and (self.folder / "models" / recipe.name).is_dir()
 
     def model(self, recipe: Recipe) -> codec.LoadedModel:
         """A trained model; the last one is kept.

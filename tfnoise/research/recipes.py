@@ -25,12 +25,14 @@ class Recipe:
       flags: of bin/train, beside those of the budget and of where things go.
       start: name of the recipe whose weights it begins with.
       train_on: name of the split whose clips it learns from; None: noise.
+      may_fail: whether a training that ends before its last step is a finding, not a failure.
     """
 
     name: str
     flags: Mapping[str, Any] = field(default_factory=dict)
     start: str | None = None
     train_on: str | None = None
+    may_fail: bool = False
 
 
 def main_recipe(loss: str, bottleneck: str, seed: int = 0, **flags: Any) -> Recipe:

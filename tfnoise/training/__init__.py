@@ -4,6 +4,7 @@ from tfnoise.training.event_files import training_curve
 from tfnoise.training.precision import faster_precision
 from tfnoise.training.run import TrainingDiverged, TrainingRun, compiled_model, heard, run_record
 from tfnoise.training.settings import (
+    FINISHED_FILE,
     FLAGS_FILE,
     TrainingSettings,
     check_same_settings,
@@ -17,6 +18,7 @@ from tfnoise.training.strategies import LOST_WORKER, is_chief, make_strategy, wo
 from tfnoise.training.summaries import Summaries
 
 __all__ = [
+    "FINISHED_FILE",
     "FLAGS_FILE",
     "LOST_WORKER",
     "Stopped",

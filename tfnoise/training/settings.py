@@ -18,6 +18,7 @@ from tfnoise.layers import NORMALISATIONS, TOTAL_STRIDE, latent_channels_for
 from tfnoise.losses import NLPDParameters, canonical_name, loss_terms, smallest_side
 
 FLAGS_FILE = "flags.json"
+FINISHED_FILE = "finished.json"
 RUN_FORMAT = 1
 """Of a run's folder; a version of tfnoise that computes or stores a training otherwise has another."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,14 @@ def measure(lab: Lab) -> dict[str, Any]:
     for s in SOFTNESS:
         recipe = _recipe(s)
         norms = training_curve(lab.run_dir(recipe), "gradient_norm")
-        values = np.array([value for _, value in norms])
+        values = np.array([value for _, value in norms] or [np.nan])
+        means = lab.means(recipe) if lab.is_trained(recipe) else dict.fromkeys(METRICS)
         rows.append(
             {
                 "s": s,
-                **lab.means(recipe),
+                **means,
+                "last_step": norms[-1][0] if norms else 0,
+                "finished": lab.is_trained(recipe),
                 "gradient_norm_median": float(np.median(values)),
                 "gradient_norm_largest": float(values.max()),
             }
@@ -48,10 +52,12 @@ def measure(lab: Lab) -> dict[str, Any]:
 def blocks(result: dict[str, Any]) -> list[Block]:
     """The section of the report."""
     rows = result["rows"]
-    best = min(rows, key=lambda row: row["mse"])
-    calm = min(rows, key=lambda row: row["gradient_norm_median"])
-    wild = max(rows, key=lambda row: row["gradient_norm_largest"])
-    worse = [row for row in rows if row["mse"] > 1.1 * best["mse"]]
+    finished = [row for row in rows if row["finished"]]
+    best = min(finished, key=lambda row: row["mse"])
+    calm = min(finished, key=lambda row: row["gradient_norm_median"])
+    wild = max(finished, key=lambda row: row["gradient_norm_largest"])
+    worse = [row for row in finished if row["mse"] > 1.1 * best["mse"]]
+    ended = [f"s = {row['s']:g} after step {row['last_step']:,}" for row in rows if not row["finished"]]
     return [
         Table(
             ["s", *TITLES.values(), "gradient's norm, median", "largest"],
@@ -75,12 +81,18 @@ def blocks(result: dict[str, Any]) -> list[Block]:
             )
             + f". The gradient's largest norm is {number(wild['gradient_norm_largest'])}, at "
             f"s = {wild['s']:g}: {number(wild['gradient_norm_largest'] / calm['gradient_norm_median'])} "
-            f"times the median of the calmest (s = {calm['s']:g}). All trainings kept finite numbers: the "
-            f"softmax is a stable one."
+            f"times the median of the calmest (s = {calm['s']:g}). "
+            + (
+                f"Numbers were no longer finite with {' and '.join(ended)}."
+                if ended
+                else "All trainings kept finite numbers: the softmax is a stable one."
+            )
         ),
         Picture(result["chart"], "The norm of the whole gradient over the training, by s"),
     ]
 
 
 def _recipe(s: float) -> Recipe:
-    return main_recipe(LOSS, "levels", **({} if s == 1 else {"quantizer_s": s}))
+    if s == 1:
+        return main_recipe(LOSS, "levels")
+    return dataclasses.replace(main_recipe(LOSS, "levels", quantizer_s=s), may_fail=True)

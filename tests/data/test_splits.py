@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tfnoise.data import Clip
+from tfnoise.data.splits import halves, link_clips
 from tfnoise.errors import InputError
-from tfnoise.research.splits import halves, link_clips
 
 
 def test_clips_of_one_file_stay_on_one_side():

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfnoise.data import Clip
+from tfnoise.data.clip_list import Clip
 from tfnoise.errors import InputError
 
 

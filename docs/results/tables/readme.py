@@ -1,0 +1,89 @@
+r"""README.md: the reproduction of the paper, and the shipped model beside codecs of images.
+
+Trained and scored by
+
+    bin/reproduce --budget=paper --everything --data=FOLDER --out=reports/paper
+    cp reports/paper/report.json docs/results/reproduction.json
+    bin/benchmark codec --data=FOLDER --part=odd --parts=images --model=saved_models/best --json \
+        > docs/results/best.json
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tables.codec import COUNTED, rate_distortion
+from tables.files import LOSSES, README, TITLES, day, filled, read_if_there, span
+
+PAGE = README
+BOTTLENECKS = {"levels": "fixed levels, the paper's", "entropy": "entropy bottleneck"}
+
+
+def reproduction() -> str | None:
+    """The paper's table: a row a bottleneck and loss, over seeds, with the claim's ratio and confidence."""
+    report = read_if_there("reproduction")
+    if report is None:
+        return None
+    paper = report["sections"]["paper"]
+    lines = [
+        filled(_about(paper) + f" Measured on {day(report)}."),
+        "",
+        "| bottleneck | trained with | MSE | ratio (95 %) | below 1 | NLPD | MS-SSIM-4 | largest bpp |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for bottleneck, title in BOTTLENECKS.items():
+        for loss in LOSSES:
+            row, claim = paper["table"][bottleneck][loss], paper["claim"][bottleneck].get(loss)
+            cells = [
+                title,
+                TITLES[loss],
+                _with_spread(row["mse"], ".4f"),
+                "1" if claim is None else _ratio(claim),
+                "" if claim is None else f"{100 * claim['confidence']:.1f} %",
+                _with_spread(row["nlpd"], ".3f"),
+                _with_spread(row["ms_ssim"], ".3f"),
+                f"{row['bpp_max']:.4f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def best() -> str | None:
+    """The shipped model beside codecs of images, on clips that had no say in its recipe."""
+    report = read_if_there("best")
+    if report is None:
+        return None
+    if report["part"] != "odd":
+        raise ValueError(f"best.json is of --part={report['part']}; the recipe was chosen on the even half")
+    first = report["rate_distortion"][0]
+    name, version = Path(report["model"]).parts[-2:]
+    about = (
+        f"The mel images of {first['clips']} natural clips, of the half that the search for the recipe did "
+        f"not use, each with the best quality at or under {first['bpp_target']:g} bits per pixel, of which "
+        f"{COUNTED}. `{name}` is version {version}. Measured on {day(report)}."
+    )
+    return "\n".join([filled(about), "", *rate_distortion(report)])
+
+
+def _about(paper: dict[str, Any]) -> str:
+    seeds = paper["seeds"]
+    over = f"means ± standard deviations over {seeds} seeds" if seeds > 1 else "one seed"
+    return (
+        f"Trained on uniform noise for {paper['steps']:,} steps, scored on {paper['clips']} natural clips; "
+        f"{over}. Of MSE and NLPD less is better, of MS-SSIM more. The ratio is that of the MSE to the "
+        f"MSE-trained model's, with a 95 % interval over resamples of clips and seeds; the share of these "
+        f"resamples in which it is below 1 follows. Last, the largest rate of any clip, in bits per pixel."
+    )
+
+
+def _with_spread(found: dict[str, Any], form: str) -> str:
+    spread = "" if found["spread"] is None else f" ± {found['spread']:{form}}"
+    return f"{found['mean']:{form}}{spread}"
+
+
+def _ratio(claim: dict[str, Any]) -> str:
+    return f"{claim['ratio']:.3f} ({span([claim['low'], claim['high']], '.3f')})"
+
+
+TABLES = {"reproduction": reproduction, "best": best}
