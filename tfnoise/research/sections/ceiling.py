@@ -98,9 +98,10 @@ def _pretraining(bottleneck: str) -> Recipe:
     return Recipe(f"{bottleneck}_mse_masked_0", flags, train_on=SPLIT)
 
 
-def _share(value: float, floor: float, ceiling: float) -> float:
-    return (value - floor) / (ceiling - floor)
+def _share(value: float, floor: float, ceiling: float) -> float | None:
+    """None where there is no distance to close."""
+    return None if ceiling == floor else (value - floor) / (ceiling - floor)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"

@@ -1,0 +1,133 @@
+"""Sections that compare trainings: every training is asked for once, and what is said follows the figures."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tfnoise.data import Clip
+from tfnoise.errors import InputError
+from tfnoise.research.blocks import Paragraph, Table
+from tfnoise.research.pages import markdown_page
+from tfnoise.research.recipes import in_order
+from tfnoise.research.sections import SECTIONS, ceiling, noise, practice, rate, softness
+
+COMPARING = ("rate", "noise", "ceiling", "softness", "practice")
+
+
+class Figures:
+    """Stands for a `Lab` whose models' MSE is given by name; NLPD and MS-SSIM follow it."""
+
+    def __init__(self, folder, mse=lambda name: 0.01, clips=120):
+        self.folder, self.mse, self.steps = folder, mse, 500
+        self.images, self.asked = [None] * clips, set()
+        self.tested = np.arange(clips) % 2 == 0
+        self.split = [Clip("a.wav", "a")] * (clips // 2), [Clip("b.wav", "b")] * (clips // 2)
+
+    def means(self, recipe, which=None, bpp=None):
+        self.asked.add(recipe.name)
+        error = self.mse(recipe.name)
+        return {
+            "mse": error,
+            "nlpd": 10 * error,
+            "ms_ssim": 1 - error,
+            "bpp": 0.49,
+            "bpp_max": 0.5,
+            "step": 1.0,
+        }
+
+    def is_trained(self, recipe):
+        return not recipe.name.endswith("10000.0_0")
+
+    def run_dir(self, recipe):
+        return self.folder / recipe.name
+
+
+def _said(module, lab) -> str:
+    """The section as Markdown, after its result was a file."""
+    result = json.loads(json.dumps(module.measure(lab), sort_keys=True))
+    blocks = module.blocks(result)
+    assert any(isinstance(block, Table) for block in blocks)
+    for block in blocks:
+        if isinstance(block, Table):
+            assert all(len(row) == len(block.header) for row in block.rows)
+            assert all(isinstance(cell, str) for row in block.rows for cell in row)
+        elif isinstance(block, Paragraph):
+            assert "nan" not in block.text and "None" not in block.text
+    return markdown_page("", blocks)
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_what_is_measured_was_asked_to_be_trained_and_the_other_way_round(name, tmp_path):
+    lab = Figures(tmp_path)
+    _said(SECTIONS[name], lab)
+    recipes = [recipe for stage in in_order(_with_main(SECTIONS[name].recipes(lab))) for recipe in stage]
+    trained = {recipe.name for recipe in recipes if not recipe.may_fail or lab.is_trained(recipe)}
+    wanted = {recipe.name for recipe in SECTIONS[name].recipes(lab)}
+    assert lab.asked <= trained
+    # What only others begin with is not scored.
+    assert wanted - lab.asked <= {recipe.start for recipe in recipes} | {"levels_nlpd_quantizer_s10000.0_0"}
+
+
+def _with_main(recipes):
+    return [*SECTIONS["paper"].recipes(SimpleNamespace(seeds=1)), *recipes]
+
+
+def test_all_sections_together_name_no_training_twice_with_other_flags(tmp_path):
+    lab = Figures(tmp_path)
+    lab.seeds = 3
+    recipes = [recipe for module in SECTIONS.values() for recipe in module.recipes(lab)]
+    names = [recipe.name for stage in in_order(recipes) for recipe in stage]
+    assert len(names) == len(set(names)) > 70
+
+
+def test_rate_tells_where_a_perceptual_loss_is_ahead_and_where_more_bits_do_not_help(tmp_path):
+    def mse(name):
+        rate_bpp = float(name.split("bpp")[1].split("_")[0]) if "bpp" in name else 0.5
+        if "nlpd" in name:
+            return 0.02 / rate_bpp if rate_bpp < 1 else 0.05
+        return 0.03
+
+    text = _said(rate, Figures(tmp_path, mse))
+    assert "NLPD has the lower MSE at 0 of 5 rates" in text
+    assert "More bits do not always help the models trained with NLPD" in text
+
+
+def test_noise_tells_the_best_family_and_where_nlpd_helps(tmp_path):
+    lab = Figures(tmp_path, lambda name: 0.004 if "streaked" in name else 0.01 if "nlpd" in name else 0.04)
+    text = _said(noise, lab)
+    assert "streaked noise brings natural audio's MSE from 0.0400 (uniform) to 0.00400" in text
+    assert "1.00 of MSE's with streaked" in text and "0.250 of MSE's with pink" in text
+
+
+def test_the_share_of_the_distance_is_nothing_on_uniform_noise_and_all_on_natural_clips(tmp_path):
+    values = {"levels_mse_0": 0.04, "entropy_mse_0": 0.04, "natural": 0.01, "nlpd_0": 0.025}
+    lab = Figures(tmp_path, lambda name: next((v for k, v in values.items() if k in name), 0.0025))
+    rows = {row["learned_from"]: row["closed"] for row in ceiling.measure(lab)["rows"]["levels"]}
+    assert rows["uniform noise, MSE"]["mse"] == 0 and rows["natural clips, MSE"]["mse"] == 1
+    assert rows["uniform noise, NLPD"]["mse"] == pytest.approx(0.5)
+    assert rows["streaked noise, MSE"]["mse"] == pytest.approx(1.25)
+    assert "125 %" in _said(ceiling, lab)
+
+
+def test_a_softness_whose_training_ended_is_told(tmp_path):
+    assert "no longer finite with s = 10000 after step 0" in _said(softness, Figures(tmp_path))
+
+
+def test_advice_follows_the_figures(tmp_path):
+    def mse(name):
+        return 0.002 if "after_noise" in name else 0.004 if "natural" in name else 0.03
+
+    text = _said(practice, Figures(tmp_path, mse))
+    assert "so use them" in text and "it pays with 5, 20, 50 clips" in text
+    text = _said(practice, Figures(tmp_path, lambda name: 0.1 if "natural" in name else 0.01))
+    assert "too few to be worth it" in text and "it does not pay" in text
+
+
+def test_too_few_clips_to_tune_on_are_told_before_anything_is_trained(tmp_path):
+    practice.check(Figures(tmp_path, clips=100))
+    with pytest.raises(InputError, match="half of this data are 49"):
+        practice.check(Figures(tmp_path, clips=98))
