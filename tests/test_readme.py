@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -90,33 +91,151 @@ def test_every_example_is_marked_and_run(repo_root):
     assert (repo_root / "README.md").read_text().count("```python") == len(_examples(repo_root)) == 5
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "results",
-        "listeners",
-        "speed",
-        "sound",
-        "codec",
-        "phases",
-        "kinds",
-        "training",
-        "bfloat16",
-        "serving",
-        "noise",
-    ],
-)
-def test_the_tables_are_what_their_script_makes_of_the_files(repo_root, name):
+@pytest.fixture(scope="module")
+def tables(repo_root):
+    """The script docs/results/table.py."""
     script = repo_root / "docs" / "results" / "table.py"
     spec = importlib.util.spec_from_file_location("results_table", script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    path, make = module.TABLES[name]
-    begin, end = module.marks(name)
-    assert make() == path.read_text().split(begin)[1].split(end)[0].strip()
+    return module
 
 
-@pytest.mark.parametrize("folder", ["audio", "data", "losses", "layers", "codec", "training", "evaluation"])
+_TABLES = (
+    "reproduction best results questions listeners speed sound codec phases kinds training bfloat16 serving noise"
+).split()
+
+
+@pytest.mark.parametrize("name", _TABLES)
+def test_the_tables_are_what_their_script_makes_of_the_files(tables, name):
+    path, make = tables.TABLES[name]
+    begin, end = tables.marks(name)
+    # A table that waits for its file is empty.
+    assert (make() or "") == path.read_text().split(begin)[1].split(end)[0].strip()
+
+
+def test_every_table_is_tried_and_stands_on_one_page_once(repo_root, tables):
+    assert set(tables.TABLES) == set(_TABLES)
+    pages = [repo_root / "README.md", *(repo_root / "docs").glob("*.md")]
+    for name, (path, _) in tables.TABLES.items():
+        counts = {page: page.read_text().count(tables.marks(name)[0]) for page in pages}
+        assert {page: count for page, count in counts.items() if count} == {path: 1}
+
+
+@pytest.fixture
+def results(tables, tmp_path, monkeypatch):
+    """A folder that tables are made of, empty at first."""
+    monkeypatch.setattr(sys.modules["tables.files"], "FOLDER", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["reproduction", "best", "questions"])
+def test_a_table_waits_for_its_file(tables, results, name):
+    assert tables.TABLES[name][1]() is None
+    begin, end = tables.marks(name)
+    assert tables.put(f"a\n{begin}\nold\n{end}\nb\n", name, None) == f"a\n{begin}\n{end}\nb\n"
+
+
+def test_a_page_without_marks_is_refused(tables):
+    with pytest.raises(ValueError, match="marks of the table 'best'"):
+        tables.put("a page", "best", "a table")
+
+
+def _reproduction(seeds: int) -> dict:
+    def score(mean: float) -> dict:
+        return {"mean": mean, "spread": mean / 10 if seeds > 1 else None, "seeds": [mean] * seeds}
+
+    def row(mse: float) -> dict:
+        return {"mse": score(mse), "nlpd": score(0.5), "ms_ssim": score(0.75), "bpp_max": 0.49996}
+
+    claim = {"ratio": 0.25, "low": 0.2, "high": 0.3, "confidence": 0.9876, "seeds_below": seeds}
+    both = ("levels", "entropy")
+    paper = {
+        "clips": 6,
+        "seeds": seeds,
+        "steps": 1500,
+        "table": {one: {"mse": row(0.04), "nlpd": row(0.01), "ms_ssim": row(0.03)} for one in both},
+        "claim": {one: {"nlpd": claim, "ms_ssim": claim} for one in both},
+    }
+    about = {"date": "2026-11-27T01:02:03+00:00", "clips": 6, "steps": 1500, "versions": {"tfnoise": "0.1.0"}}
+    return {**about, "sections": {"paper": paper}}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "over", "mse", "nlpd"),
+    [
+        (3, "means ± standard deviations over 3 seeds", "0.0100 ± 0.0010", "0.500 ± 0.050"),
+        (1, "one seed", "0.0100", "0.500"),
+    ],
+)
+def test_the_reproductions_table_has_spreads_and_confidence(tables, results, seeds, over, mse, nlpd):
+    (results / "reproduction.json").write_text(json.dumps(_reproduction(seeds)))
+    table = tables.TABLES["reproduction"][1]()
+    text, rows = table.split("\n\n")
+    assert over in text and "1,500 steps" in text and "6 natural clips" in " ".join(text.split())
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()]
+    assert {len(row) for row in cells} == {8} and len(cells) == 2 + 6
+    assert cells[2][1:5:2] == ["MSE", "1"]
+    found = next(row for row in cells if row[:2] == ["entropy bottleneck", "NLPD"])
+    assert found[2:6] == [mse, "0.250 (0.200 to 0.300)", "98.8 %", nlpd]
+    assert found[7] == "0.5000"
+
+
+def test_the_reproductions_other_sections_are_told_without_pictures(tables, results, monkeypatch):
+    from tfnoise.research.blocks import Paragraph, Picture, Sounds, Table
+    from tfnoise.research.sections import SECTIONS
+
+    class Section:
+        TITLE = "Rate: how much"
+
+        @staticmethod
+        def blocks(result: dict) -> list:
+            return [
+                Table(["a", "b"], [["1", str(result["found"])]], "caption " * 30),
+                Picture("figures/rate.png", "a chart"),
+                Sounds([("a sound", "audio/rate.flac")], "sounds"),
+                Paragraph("word " * 60),
+            ]
+
+    report = _reproduction(3)
+    report["sections"]["rate"] = {"found": 7}
+    (results / "reproduction.json").write_text(json.dumps(report))
+    monkeypatch.setitem(SECTIONS, "rate", Section)
+    text = tables.TABLES["questions"][1]()
+    assert text.startswith("6 natural clips, 1,500 steps a training")
+    assert "\n## Rate: how much\n" in text and "| 1 | 7 |" in text and text.count("word") == 60
+    assert "rate.png" not in text and "rate.flac" not in text and "paper" not in text
+    assert max(map(len, text.splitlines())) <= 119
+
+
+def test_the_shipped_models_table_is_of_the_half_that_had_no_say(tables, results, repo_root):
+    report = json.loads((repo_root / "docs" / "results" / "codec.json").read_text())
+    report.update(part="odd", model="saved_models/best/2")
+    (results / "best.json").write_text(json.dumps(report))
+    text = " ".join(tables.TABLES["best"][1]().split())
+    assert "`best` is version 2" in text
+    assert all(f"| {name} |" in text for name in ("tfnoise, best", "JPEG", "JPEG 2000", "WebP"))
+    (results / "best.json").write_text(json.dumps({**report, "part": "even"}))
+    with pytest.raises(ValueError, match="--part=even"):
+        tables.TABLES["best"][1]()
+
+
+_PAGES = [
+    "README.md",
+    *(f"docs/{name}.md" for name in "codec data losses noise research sound training".split()),
+]
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_pages_link_to_pages_that_exist(repo_root, page):
+    text = (repo_root / page).read_text()
+    links = [link for link in re.findall(r"(?<!!)\[[^\]]*\]\(([^)#]+)\)", text) if "://" not in link]
+    assert all((repo_root / page).parent.joinpath(link).is_file() for link in links), links
+
+
+@pytest.mark.parametrize(
+    "folder", ["audio", "data", "losses", "layers", "codec", "training", "evaluation", "research", "serving"]
+)
 def test_folders_that_the_readme_names_exist(repo_root, folder):
     assert f"`tfnoise/{folder}`" in (repo_root / "README.md").read_text()
     assert (repo_root / "tfnoise" / folder / "__init__.py").is_file()

@@ -111,6 +111,7 @@ def test_the_share_of_the_distance_is_nothing_on_uniform_noise_and_all_on_natura
     assert rows["uniform noise, NLPD"]["mse"] == pytest.approx(0.5)
     assert rows["streaked noise, MSE"]["mse"] == pytest.approx(1.25)
     assert "125 %" in _said(ceiling, lab)
+    assert ceiling.measure(Figures(tmp_path))["rows"]["levels"][1]["closed"]["mse"] is None
 
 
 def test_a_softness_whose_training_ended_is_told(tmp_path):

@@ -157,13 +157,20 @@ class SynthesisTransform(tf.keras.layers.Layer):
         self.stages = _hidden_stages(
             lambda use_bias: self._convolution(filters, use_bias), normalisation, inverse=True
         )
-        self.stages.append(self._convolution(image_channels, use_bias=True))
+        # Either way an untrained image is grey.
+        grey = 0.0 if normalisation == "batch" else 0.5
+        self.stages.append(self._convolution(image_channels, use_bias=True, bias=grey))
         if normalisation == "batch":
             self.stages.append(tf.keras.layers.Activation("sigmoid", dtype="float32"))
 
-    def _convolution(self, filters: int, use_bias: bool) -> tf.keras.layers.Layer:
+    def _convolution(self, filters: int, use_bias: bool, bias: float = 0.0) -> tf.keras.layers.Layer:
         return tf.keras.layers.Conv2DTranspose(
-            filters, self.kernel_size, strides=2, padding="same", use_bias=use_bias
+            filters,
+            self.kernel_size,
+            strides=2,
+            padding="same",
+            use_bias=use_bias,
+            bias_initializer=tf.keras.initializers.Constant(bias),
         )
 
     def call(self, latent: tf.Tensor, training: bool | None = None) -> tf.Tensor:

@@ -22,7 +22,7 @@ FINISHED_FILE = "finished.json"
 RUN_FORMAT = 1
 """Of a run's folder; a version of tfnoise that computes or stores a training otherwise has another."""
 
-SCHEDULES = ("constant", "cosine")
+SCHEDULES = ("constant", "cosine", "step")
 EXPORTS = ("last", "best")
 START_PARTS = ("all", "analysis")
 
