@@ -102,7 +102,8 @@ def tables(repo_root):
 
 
 _TABLES = (
-    "reproduction best results questions listeners speed sound codec phases kinds training bfloat16 serving noise"
+    "reproduction best results questions listeners speed sound codec phases kinds training bfloat16 serving "
+    "noise"
 ).split()
 
 

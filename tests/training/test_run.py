@@ -179,6 +179,16 @@ def test_schedule_clipping_and_moving_average(tmp_path):
         assert np.linalg.norm(mean - start) < np.linalg.norm(end - start)
 
 
+def test_a_rate_in_steps_is_a_tenth_in_the_last_fifth(tmp_path):
+    settings = TrainingSettings(**{**TINY, "steps_per_epoch": 5}, loss="mse", learning_rate_schedule="step")
+    run, rates = TrainingRun(settings, tmp_path), []
+    run.train(
+        100, lambda logs: rates.append(float(run.model.optimizer.learning_rate.numpy())), lambda *_: None
+    )
+    # What is read after a step is the rate of the next one.
+    np.testing.assert_allclose([1e-3, *rates[:9]], [1e-3] * 8 + [1e-4] * 2, rtol=1e-5)
+
+
 def test_the_best_epoch_is_kept_and_ends_an_early_stop(tmp_path):
     options = {**TINY, "epochs": 6, "loss": "mse", "early_stop": 2, "export": "best"}
     run = TrainingRun(TrainingSettings(**options), tmp_path)

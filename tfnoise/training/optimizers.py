@@ -19,8 +19,9 @@ def make_optimizer(settings: TrainingSettings) -> tf.keras.optimizers.Optimizer:
     if settings.learning_rate_schedule == "cosine":
         rate = tf.keras.optimizers.schedules.CosineDecay(rate, settings.steps)
     elif settings.learning_rate_schedule == "step":
-        begin = settings.steps - settings.steps // 5
-        rate = tf.keras.optimizers.schedules.PiecewiseConstantDecay([begin], [rate, rate / 10])
+        # A boundary is the last step before the fall.
+        boundary = settings.steps - settings.steps // 5 - 1
+        rate = tf.keras.optimizers.schedules.PiecewiseConstantDecay([boundary], [rate, rate / 10])
     return tf.keras.optimizers.Adam(
         rate,
         global_clipnorm=settings.clip_norm or None,
