@@ -81,7 +81,8 @@ def card(name: str, model: dict[str, Any], report: dict[str, Any]) -> str:
         f"| natural data in training | {'yes' if training['uses_natural_data'] else 'none'} |",
         "",
         f"On {model['clips']} natural clips (music, speech, environment), each at or under "
-        f"{model['bpp_target']:g} bits per pixel, {report['date'][:10]}, mean [95 % bootstrap interval over clips]:",
+        f"{model['bpp_target']:g} bits per pixel, {report['date'][:10]}, mean [95 % bootstrap interval over "
+        f"clips]:",
         "",
         "| | |",
         "|---|---|",

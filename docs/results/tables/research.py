@@ -15,6 +15,7 @@ For reproduction.json see readme.py.
 from __future__ import annotations
 
 import dataclasses
+import os
 import statistics
 from typing import Any
 
@@ -73,7 +74,8 @@ def questions() -> str | None:
     report = read_if_there("reproduction")
     if report is None:
         return None
-    # TensorFlow is only needed here.
+    # TensorFlow is only needed here, and has much to say.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tfnoise.research.blocks import Heading, Paragraph, Table
     from tfnoise.research.pages import markdown_page
     from tfnoise.research.sections import SECTIONS
@@ -81,8 +83,8 @@ def questions() -> str | None:
     found = {name: report["sections"][name] for name in SECTIONS if name in report["sections"]}
     blocks = [
         Paragraph(
-            f"{report['clips']} natural clips, {report['steps']:,} steps a training, by tfnoise "
-            f"{report['versions']['tfnoise']} on {day(report)}."
+            f"{report['clips']} natural clips, {report['steps']:,} steps a training; MS-SSIM has 4 scales on "
+            f"clips. By tfnoise {report['versions']['tfnoise']} on {day(report)}."
         )
     ]
     for name, result in found.items():

@@ -104,4 +104,4 @@ def _share(value: float, floor: float, ceiling: float) -> float | None:
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.0f} %"
+    return "–" if share is None else f"{round(100 * share)} %"

@@ -149,8 +149,9 @@ def _interval(score: dict[str, Any]) -> str:
 
 
 def _verdict(bottleneck: str, loss: str, row: dict[str, Any], clips: int) -> str:
-    better = [SCORES[name] for name in SCORES if row[name]["high"] < 1]
-    worse = [SCORES[name] for name in SCORES if row[name]["low"] > 1]
+    names = {name: title.removesuffix(", dB") for name, title in SCORES.items()}
+    better = [names[name] for name in SCORES if row[name]["high"] < 1]
+    worse = [names[name] for name in SCORES if row[name]["low"] > 1]
     title, added = BOTTLENECK_TITLES[bottleneck], row["added_db"]
     artefacts = "no sure difference in artefacts by this measure"
     if added["low"] > 1:
