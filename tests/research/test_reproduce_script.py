@@ -10,6 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from tfnoise.cli import reproduce
+from tfnoise.errors import InputError
+from tfnoise.research.lab import Lab
+from tfnoise.research.recipes import main_recipe
+from tfnoise.training import TrainingSettings, write_settings
+
 TINY = "--filters=8 --epochs=1 --steps_per_epoch=3 --batch_size=2"
 
 
@@ -111,6 +117,28 @@ def test_folders_in_use_too_little_audio_and_wrong_flags_are_told(run_many, audi
     for (status, text), (flags, expected, named) in zip(answers, cases):
         assert status == expected and named in text and "\n" not in text, (flags, text)
     assert not (tmp_path / "out" / "runs").exists()
+
+
+@pytest.mark.parametrize("content, named", [('{"run_format": 0}', "another version"), ("{", "damaged")])
+def test_runs_of_another_version_are_neither_used_nor_overwritten(tmp_path, content, named):
+    lab, recipe = Lab(tmp_path, []), main_recipe("mse", "levels")
+    lab.run_dir(recipe).mkdir(parents=True)
+    flags = lab.run_dir(recipe) / "flags.json"
+    flags.write_text(content)
+    with pytest.raises(InputError, match=f"{recipe.name}.*{named}.*another --out"):
+        reproduce._check_runs(lab, [main_recipe("nlpd", "levels"), recipe])
+    assert flags.read_text() == content
+
+
+def test_a_run_of_another_format_is_told(tmp_path):
+    lab, recipe = Lab(tmp_path, []), main_recipe("mse", "levels")
+    lab.run_dir(recipe).mkdir(parents=True)
+    write_settings(TrainingSettings(), lab.run_dir(recipe))
+    reproduce._check_runs(lab, [recipe])
+    flags = lab.run_dir(recipe) / "flags.json"
+    flags.write_text(flags.read_text().replace('"run_format": 1', '"run_format": 7'))
+    with pytest.raises(InputError, match="format 7"):
+        reproduce._check_runs(lab, [recipe])
 
 
 def test_without_data_the_remedy_is_named(run_many):

@@ -206,6 +206,7 @@ def _train(lab: Any, recipes: list[Any]) -> int:
     from tfnoise.research.recipes import in_order
 
     stages = in_order(recipes)
+    _check_runs(lab, [recipe for stage in stages for recipe in stage])
     total = sum(map(len, stages))
     done = sum(lab.is_trained(recipe) for stage in stages for recipe in stage)
     say(f"{total} trainings of {lab.steps:,} steps in {lab.folder}: {done} finished already")
@@ -237,6 +238,24 @@ def _train(lab: Any, recipes: list[Any]) -> int:
     for line in failed:
         print(f"reproduce: {line}, and the same command tries it again", file=sys.stderr)
     return app.FAILED if failed else 0
+
+
+def _check_runs(lab: Any, recipes: list[Any]) -> None:
+    """Sees that what was trained before can be used and gone on with.
+
+    Raises:
+      InputError: a run is damaged or of another version.
+    """
+    from tfnoise.training import FLAGS_FILE, read_settings
+
+    for recipe in recipes:
+        run_dir = lab.run_dir(recipe)
+        if (run_dir / FLAGS_FILE).exists():
+            try:
+                read_settings(run_dir)
+            except InputError as error:
+                reason = str(error).removesuffix("; train anew")
+                raise InputError(f"{reason}; name another --out, or delete {run_dir}") from None
 
 
 def _job(lab: Any, recipe: Any) -> Job:
