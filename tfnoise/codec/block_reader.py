@@ -115,8 +115,6 @@ class BlockReader:
         if kind == END_KIND:
             fits = header.open and length == END_BYTES and not step and not frames
             return Framing(kind, length, number, step, frames) if fits else None
-        if kind > END_KIND:
-            return None
         if self._frames is not None:
             expected = header.frames_in(number, self._frames)
             if expected < 1 or header.open and frames != expected:

@@ -88,7 +88,6 @@ class _Passes:
         self._spools, self._on_progress = spools, on_progress
         self._mels = [spools.enter_context(Spool((self._front_end.mels,))) for _ in range(channels)]
         self._latents: Spool | None = None
-        self._bits = np.zeros(0)
         self.frames, self.reference_db = 0, 0.0
 
     def read(self, pieces: Iterable[np.ndarray], sample_rate_hz: int) -> int:
@@ -105,7 +104,7 @@ class _Passes:
         return samples
 
     def analyse(self) -> None:
-        """Spools the latents, and sums up the bits of every step."""
+        """Spools the latents."""
         for number, first, frames in self._blocks():
             begin, end = with_context(first, first + frames)
             image = mel_to_image(self._mel(number, begin, end), self.reference_db, self._front_end).numpy()
@@ -114,8 +113,6 @@ class _Passes:
                 rows, _, depth = latent.shape
                 self._latents = self._spools.enter_context(Spool((rows, depth)))
             self._latents.append(latent.swapaxes(0, 1))
-            bits = self._module.bits_by_step(latent[None]).numpy()[0].astype(np.float64)
-            self._bits = bits if not number else self._bits + bits
             self.tell(frames, "analyse")
 
     def choose_step(self, bpp: float | None) -> int:
@@ -124,10 +121,13 @@ class _Passes:
         Raises:
           InputError: there is none at or under the rate that was asked for.
         """
-        coarsest = len(self._bits) - 1
+        coarsest = self._payloads.steps - 1
         if is_silent(self.reference_db):
             # It comes back as silence whatever the symbols say.
             return coarsest
+
+        def bits_of(step: int) -> float:
+            return math.fsum(self._payloads.least_bits(symbols, step) for symbols in self._symbols(step))
 
         def payload_bits(step: int) -> int:
             return sum(8 * len(block.payload) for block in self.encode(step))
@@ -135,7 +135,7 @@ class _Passes:
         pixels = self.frames * self._front_end.mels * self._channels
         strings = self._channels * -(-self.frames // BLOCK_FRAMES)
         rate = self._model.bpp if bpp is None else bpp
-        step, fits = choose_step_by_coding(self._bits, rate * pixels, strings, payload_bits)
+        step, fits = choose_step_by_coding(coarsest + 1, rate * pixels, strings, bits_of, payload_bits)
         if not fits and bpp is not None and coarsest:
             least = (payload_bits(coarsest) + CODER_MARGIN_BITS * strings) / pixels
             least = math.ceil(1e4 * least) / 1e4

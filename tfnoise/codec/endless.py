@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import tensorflow as tf
 
 from tfnoise.audio import FrontEnd, mel_spectrogram, mel_to_image, reference_db
 from tfnoise.codec.blocks import CONTEXT_FRAMES, analyse_block, check_block_frames
@@ -23,8 +22,8 @@ from tfnoise.codec.container import (
     write_header,
 )
 from tfnoise.codec.loading import LoadedModel
+from tfnoise.codec.one_block import code_block
 from tfnoise.codec.payload import PayloadCoder
-from tfnoise.codec.rate_choice import choose_step
 from tfnoise.layers.transforms import TOTAL_STRIDE
 
 STREAM_BLOCK_FRAMES = 256
@@ -76,10 +75,8 @@ def compressed_stream(
             for image in held:
                 part = image[:, : before + count + CONTEXT_FRAMES]
                 latent = analyse_block(model.module, part, before, count)
-                bits = model.module.bits_by_step(latent[None]).numpy()[0].astype(np.float64)
-                step, _ = choose_step(bits, rate * front_end.mels * count, 1)
-                symbols = model.module.symbols(latent[None], tf.constant([step])).numpy()[0]
-                yield write_block(Block(number, count, *payloads.encode(symbols, step), step), header)
+                coded = code_block(model.module, payloads, latent, rate * front_end.mels * count)
+                yield write_block(Block(number, count, *coded), header)
                 number += 1
             frames += count
             kept = max(0, before + count - CONTEXT_FRAMES)

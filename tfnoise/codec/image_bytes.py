@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.codec.loading import LoadedModel
+from tfnoise.codec.one_block import code_block
 from tfnoise.codec.payload import PayloadCoder
-from tfnoise.codec.rate_choice import choose_step_by_coding
 
 
 class ImageCoder:
@@ -52,20 +52,11 @@ class ImageCoder:
         """
         image = np.asarray(images)
         mels, frames = image.shape[1:3]
-        latent = self._module.analyse(tf.constant(image, tf.float32))
-        bits = self._module.bits_by_step(latent).numpy()[0].astype(np.float64)
-        strings: dict[int, tuple[Any, bytes]] = {}
-
-        def payload_bits(step: int) -> int:
-            symbols = self._module.symbols(latent, tf.constant([step])).numpy()[0]
-            strings[step] = self._payloads.encode(symbols, step)
-            return 8 * len(strings[step][1])
-
+        latent = self._module.analyse(tf.constant(image, tf.float32)).numpy()[0]
         most_bits = float(bpp) * mels * frames - self._overhead_bits
-        step, _ = choose_step_by_coding(bits, most_bits, 1, payload_bits)
-        self.payload_bits = payload_bits(step)
-        kind, data = strings[step]
-        symbols = self._payloads.decode(kind, data, latent.shape[1:], step)
+        kind, data, step = code_block(self._module, self._payloads, latent, most_bits)
+        self.payload_bits = 8 * len(data)
+        symbols = self._payloads.decode(kind, data, latent.shape, step)
         self.estimated_bits = self._payloads.estimated_bits(kind, symbols, step)
         quantized = self._module.dequantize(symbols[None], tf.constant([step]))
         reconstruction = self._module.synthesise(quantized)[:, :mels, :frames]

@@ -1,6 +1,7 @@
-"""A block's symbols as bytes and back, in the smaller of two forms: packed or range-coded.
+"""A block's symbols as bytes and back, in the smallest of three forms: packed, range-coded or followed.
 
-Range coding takes the model's integer tables or, with levels, probabilities that follow the symbols.
+Range coding takes the tables of the step or, with levels, probabilities that follow the symbols; followed are
+symbols of the entropy bottleneck, by tables of other steps, too.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.codec import adaptive, range_coding
+from tfnoise.codec.adaptive_tables import TableFollower
 from tfnoise.codec.container import Kind
 from tfnoise.codec.packed import pack, packed_bits, packed_bytes, unpack
 from tfnoise.codec.tables import IntegerTables
 from tfnoise.layers.levels import latent_channels_for
+
+# A few megabytes each; in a stream the step changes from block to block.
+_KEPT_FOLLOWERS = 4
 
 
 class PayloadCoder:
@@ -27,15 +32,17 @@ class PayloadCoder:
 
     Attributes:
       latents: channels of the latent.
+      steps: how many quantization steps there are; 1 of levels.
     """
 
     def __init__(self, module: Any, architecture: dict[str, Any]):
         self._tables, self._bits = None, packed_bits(architecture)
+        self._followers: dict[int, TableFollower] = {}
         if architecture["bottleneck"] == "entropy":
             self._tables = IntegerTables.from_variables(module.tables)
-            self.latents = self._tables.channels
+            self.latents, self.steps = self._tables.channels, len(self._tables.steps)
         else:
-            self.latents = latent_channels_for(architecture["bpp"], architecture["levels"])
+            self.latents, self.steps = latent_channels_for(architecture["bpp"], architecture["levels"]), 1
 
     def packed(self, symbols: np.ndarray) -> bytes:
         """The packed form of symbols, int32 `[rows, columns, latents]`."""
@@ -59,14 +66,34 @@ class PayloadCoder:
         Raises:
           ValueError: a symbol is outside of its step's table.
         """
-        if self._tables is None:
+        kind = self._smallest(symbols, step_index)
+        if kind == Kind.FOLLOWED:
+            coded = self._follower(step_index).encode(symbols)
+        elif self._tables is None:
             coded = adaptive.encode(symbols, self._bits)
         else:
             limit = int(self._tables.limits[step_index])
             coded = range_coding.encode(symbols + limit, self._tables.table(step_index))
         if len(coded) <= packed_bytes(symbols.size, self._bits):
-            return Kind.RANGE_CODED, coded
+            return kind, coded
         return Kind.PACKED, self.packed(symbols)
+
+    def least_bits(self, symbols: np.ndarray, step_index: int) -> float:
+        """The information of symbols in the form that `encode` would choose but for packing, in bits."""
+        return self.estimated_bits(self._smallest(symbols, step_index), symbols, step_index)
+
+    def _smallest(self, symbols: np.ndarray, step_index: int) -> Kind:
+        if self._tables is None or symbols.size == 0:
+            return Kind.RANGE_CODED
+        kinds = (Kind.RANGE_CODED, Kind.FOLLOWED)
+        return min(kinds, key=lambda kind: self.estimated_bits(kind, symbols, step_index))
+
+    def _follower(self, step_index: int) -> TableFollower:
+        if step_index not in self._followers:
+            if len(self._followers) >= _KEPT_FOLLOWERS:
+                del self._followers[next(iter(self._followers))]
+            self._followers[step_index] = TableFollower(self._tables, step_index)
+        return self._followers[step_index]
 
     def decode(self, kind: Kind, data: bytes, shape: Sequence[int], step_index: int) -> np.ndarray:
         """The symbols of a string.
@@ -83,9 +110,10 @@ class PayloadCoder:
         Raises:
           ValueError: the kind, or the string's length, or the step cannot be this model's.
         """
-        steps = 1 if self._tables is None else len(self._tables.steps)
-        if not 0 <= step_index < steps:
-            raise ValueError(f"step {step_index} of a model with {steps}")
+        if not 0 <= step_index < self.steps:
+            raise ValueError(f"step {step_index} of a model with {self.steps}")
+        if kind == Kind.FOLLOWED and self._tables is not None:
+            return self._follower(step_index).decode(data, shape)
         if kind == Kind.RANGE_CODED and self._tables is None:
             return adaptive.decode(data, shape, self._bits)
         if kind == Kind.RANGE_CODED:
@@ -112,5 +140,7 @@ class PayloadCoder:
             return float(symbols.size * self._bits)
         if self._tables is None:
             return adaptive.estimated_bits(symbols, self._bits)
+        if kind == Kind.FOLLOWED:
+            return self._follower(step_index).estimated_bits(symbols)
         limit = int(self._tables.limits[step_index])
         return range_coding.estimated_bits(symbols + limit, self._tables.table(step_index))

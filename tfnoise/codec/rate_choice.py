@@ -47,20 +47,40 @@ def choose_steps(bits: tf.Tensor, most_bits: tf.Tensor, strings: tf.Tensor | int
 
 
 def choose_step_by_coding(
-    bits: np.ndarray, most_bits: float, strings: int, payload_bits: Callable[[int], int]
+    steps: int,
+    most_bits: float,
+    strings: int,
+    bits_of: Callable[[int], float],
+    payload_bits: Callable[[int], int],
 ) -> tuple[int, bool]:
-    """As `choose_step`; where there are few strings, the margin is what the coder takes and no more.
+    """The finest step whose strings fit, found by halving, as finer steps take more bits.
 
-    On a short clip the margin is worth a step or two.
+    On a short clip what is left for the coder is worth a step or two; so where there are few strings, they
+    are coded, and the margin is what the coder takes and no more.
 
     Args:
-      bits, most_bits, strings: as of `choose_step`.
+      steps: how many there are, finest first.
+      most_bits: what all strings may have.
+      strings: how many there are, each with up to 16 bits more than its information.
+      bits_of: the information of all symbols with a step, as they will be coded.
       payload_bits: codes with a step, and counts.
+
+    Returns:
+      Its index, and whether it fits: the coarsest may not. Of a single step it is not asked.
     """
-    step, fits = choose_step(bits, most_bits, strings)
-    if strings <= _FEW_STRINGS:
-        likely = np.flatnonzero(bits <= most_bits)
-        for candidate in range(int(likely[0]) if len(likely) else step, step + (not fits)):
-            if payload_bits(candidate) <= most_bits:
-                return candidate, True
-    return step, fits
+    if steps == 1:
+        return 0, True
+    room = most_bits - strings * CODER_MARGIN_BITS
+    coarsest = steps - 1
+    low, high = 0, coarsest
+    while low < high:
+        middle = (low + high) // 2
+        if bits_of(middle) <= room:
+            high = middle
+        else:
+            low = middle + 1
+    few = strings <= _FEW_STRINGS
+    if few and low and payload_bits(low - 1) <= most_bits:
+        return low - 1, True
+    fits = low < coarsest or bits_of(low) <= room or (few and payload_bits(low) <= most_bits)
+    return low, fits
