@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def test_the_shipped_model_is_there_for_all(run_script, place):
     back = run_script("decompress", "sounds/a.tfn", "--iterations=1")
     assert back.returncode == 0 and soundfile.info(place / "sounds" / "a.wav").frames == 16000
     told = run_script("info", "sounds/a.tfn")
-    assert "best/1" in told.stdout and "range coded" in told.stdout
+    assert "best/" in told.stdout and re.search("range coded|adaptive", told.stdout)
 
 
 def test_two_names_of_one_folder_are_one_place(run_script, place):

@@ -217,7 +217,6 @@ def forged_block(header: Header, kind: int, length: int, number: int, payload: b
         (0, 5, 4_000_000_000),
         (0, 5, 5),
         (2, 10, 5),  # an end where there is none
-        (3, 5, 1),
     ],
 )
 def test_forged_blocks_hide_no_others(kind, length, number):

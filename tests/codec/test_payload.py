@@ -41,9 +41,9 @@ def test_the_entropy_bottleneck_is_range_coded(entropy, step_index):
         found = payload.decode(kind, data, symbols.shape, step_index)
         assert found.dtype == np.int32
         np.testing.assert_array_equal(found, symbols)
-    assert payload.encode(natural, step_index)[0] == Kind.RANGE_CODED
+    assert payload.encode(natural, step_index)[0] in (Kind.RANGE_CODED, Kind.ADAPTIVE)
     assert len(payload.encode(extreme, step_index)[1]) <= 2 * extreme.size
-    with pytest.raises(ValueError, match="symbols must be from 0"):
+    with pytest.raises(ValueError, match="symbols must be from -"):
         payload.encode(natural + 2 * limit + 1, step_index)
 
 

@@ -46,7 +46,8 @@ def test_a_file_is_coded_by_the_server_as_it_is_here(connection, exported, name,
     assert served.fingerprint == here.fingerprint and served.front_end == FRONT_END
     data = served.compress(waveform, 8000, here)
     ours, theirs = (here.bitstrings_from_file(file)[0] for file in (here.compress(waveform, 8000), data))
-    assert 0 <= theirs[1] - ours[1] <= 2 and len(theirs) == len(ours)
+    # The server counts the bits of the step's own tables, which are never fewer.
+    assert 0 <= theirs[1] - ours[1] <= 20 and len(theirs) == len(ours)
     sound, rate_hz = served.decompress(data, here)
     assert sound.shape == (12000, 1) and rate_hz == 8000 and np.isfinite(sound).all()
 

@@ -21,7 +21,7 @@ class Kind(enum.IntEnum):
 
     PACKED = 0
     RANGE_CODED = 1
-    FOLLOWED = 3
+    ADAPTIVE = 3
 
 
 @dataclasses.dataclass(frozen=True)

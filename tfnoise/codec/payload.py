@@ -1,7 +1,7 @@
-"""A block's symbols as bytes and back, in the smallest of three forms: packed, range-coded or followed.
+"""A block's symbols as bytes and back, in the smallest of three forms: packed, range-coded or adaptive.
 
-Range coding takes the tables of the step or, with levels, probabilities that follow the symbols; followed are
-symbols of the entropy bottleneck, by tables of other steps, too.
+Range coding takes the tables of the step or, with levels, probabilities that follow the symbols; adaptive is
+range coding of the entropy bottleneck's symbols by tables of other steps, too, which follow the symbols.
 """
 
 from __future__ import annotations
@@ -66,8 +66,14 @@ class PayloadCoder:
         Raises:
           ValueError: a symbol is outside of its step's table.
         """
+        if self._tables is not None and symbols.size:
+            limit = int(self._tables.limits[step_index])
+            if not -limit <= symbols.min() <= symbols.max() <= limit:
+                raise ValueError(
+                    f"symbols must be from {-limit} to {limit}, not {symbols.min()} to {symbols.max()}"
+                )
         kind = self._smallest(symbols, step_index)
-        if kind == Kind.FOLLOWED:
+        if kind == Kind.ADAPTIVE:
             coded = self._follower(step_index).encode(symbols)
         elif self._tables is None:
             coded = adaptive.encode(symbols, self._bits)
@@ -85,7 +91,7 @@ class PayloadCoder:
     def _smallest(self, symbols: np.ndarray, step_index: int) -> Kind:
         if self._tables is None or symbols.size == 0:
             return Kind.RANGE_CODED
-        kinds = (Kind.RANGE_CODED, Kind.FOLLOWED)
+        kinds = (Kind.RANGE_CODED, Kind.ADAPTIVE)
         return min(kinds, key=lambda kind: self.estimated_bits(kind, symbols, step_index))
 
     def _follower(self, step_index: int) -> TableFollower:
@@ -112,7 +118,7 @@ class PayloadCoder:
         """
         if not 0 <= step_index < self.steps:
             raise ValueError(f"step {step_index} of a model with {self.steps}")
-        if kind == Kind.FOLLOWED and self._tables is not None:
+        if kind == Kind.ADAPTIVE and self._tables is not None:
             return self._follower(step_index).decode(data, shape)
         if kind == Kind.RANGE_CODED and self._tables is None:
             return adaptive.decode(data, shape, self._bits)
@@ -140,7 +146,7 @@ class PayloadCoder:
             return float(symbols.size * self._bits)
         if self._tables is None:
             return adaptive.estimated_bits(symbols, self._bits)
-        if kind == Kind.FOLLOWED:
+        if kind == Kind.ADAPTIVE:
             return self._follower(step_index).estimated_bits(symbols)
         limit = int(self._tables.limits[step_index])
         return range_coding.estimated_bits(symbols + limit, self._tables.table(step_index))
