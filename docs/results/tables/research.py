@@ -9,6 +9,12 @@ default, quick, paper and SEED in 0, 1, 2:
 In the files of 2026-11-23 all models of "paper", those of seed 0 of "quick" and nlpd_default_0 were trained
 with two threads, the others with TF_NUM_INTRAOP_THREADS=1, which changes the last digits of a training.
 
+The search for the recipe of `best`, search.json: of each try what bin/train says of natural audio, by
+
+    bin/train ... --val_data=FOLDER --json
+
+where FOLDER has every second clip of the set; of those that were ended early, what it said last.
+
 For reproduction.json see readme.py.
 """
 
@@ -102,4 +108,23 @@ def _wrapped(block: Any) -> Any:
     return dataclasses.replace(block, **{name: filled(getattr(block, name)) for name in fields})
 
 
-TABLES = {"results": results, "questions": questions}
+def search() -> str | None:
+    """A row a try, in their order."""
+    report = read_if_there("search")
+    if report is None:
+        return None
+    lines = [
+        "| what | loss | steps | bpp | MSE | NLPD | MS-SSIM-4 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in report["rows"]:
+        steps = f"{row['steps']:,}" + ("" if row["steps"] == row["of_steps"] else f" of {row['of_steps']:,}")
+        lines.append(
+            f"| {row['what']} | {row['flags']['loss']} | {steps} | {row['bpp']:.3f} | {row['mse']:.5f} "
+            f"| {row['nlpd']:.3f} | {row['ms_ssim_4']:.3f} |"
+        )
+    lines += ["", f"{report['clips']} natural clips of the even half, seed 0; {day(report)}."]
+    return "\n".join(lines)
+
+
+TABLES = {"results": results, "search": search, "questions": questions}
