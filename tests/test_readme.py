@@ -102,8 +102,8 @@ def tables(repo_root):
 
 
 _TABLES = (
-    "reproduction best results questions listeners speed sound codec phases kinds training bfloat16 serving "
-    "noise"
+    "reproduction best results search questions listeners speed sound codec phases kinds training bfloat16 "
+    "serving noise"
 ).split()
 
 
@@ -130,7 +130,7 @@ def results(tables, tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["reproduction", "best", "questions"])
+@pytest.mark.parametrize("name", ["reproduction", "best", "search", "questions"])
 def test_a_table_waits_for_its_file(tables, results, name):
     assert tables.TABLES[name][1]() is None
     begin, end = tables.marks(name)

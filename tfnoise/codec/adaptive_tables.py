@@ -115,10 +115,8 @@ class TableFollower:
     def estimated_bits(self, symbols: np.ndarray) -> float:
         """The information of symbols `[rows, columns, channels]` by what they are coded with, in bits."""
         tables = self._counts.reshape(-1, self._counts.shape[2])
-        total = 0.0
-        for index, column in self._columns(symbols):
-            total += float(np.sum(PRECISION_BITS - np.log2(tables[index, column + self.limit])))
-        return total
+        chosen = [tables[index, column + self.limit] for index, column in self._columns(symbols)]
+        return float(np.sum(PRECISION_BITS - np.log2(chosen)))
 
     def _columns(self, symbols: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Of every column which table each symbol takes, and the symbols: int32 `[rows, channels]`."""

@@ -64,6 +64,10 @@ def write_compressed(
             passes.tell(block.frames, "encode")
 
 
+# Synthesis takes a third of the time, and half a minute tells as much as a minute.
+_ALL_JUDGED = 4
+
+
 class _Passes:
     """What is done with a sound one after another; each a method, in their order.
 
@@ -147,7 +151,8 @@ class _Passes:
         if is_silent(self.reference_db):
             return 0.0
         loudness = Loudness(self._front_end, self.reference_db)
-        channels = [BlockSynthesis(self._module.dequantize, self._module.synthesise) for _ in self._mels]
+        judged_by = _judged_blocks(-(-self.frames // BLOCK_FRAMES))
+        channels: dict[int, BlockSynthesis] = {}
         held: dict[int, tuple[int, int, int]] = {}
 
         def add(channel: int, image: np.ndarray | None) -> None:
@@ -155,13 +160,18 @@ class _Passes:
                 number, first, frames = held[channel]
                 mel = self._mel(number, first, first + frames)
                 loudness.add(mel, image[: self._front_end.mels, :frames])
-                self.tell(frames, "loudness")
 
         for block, symbols in zip(self._blocks(), self._symbols(step)):
             channel = block[0] % self._channels
-            add(channel, channels[channel].push(symbols, step))
-            held[channel] = block
-        for channel, synthesis in enumerate(channels):
+            self.tell(block[2], "loudness")
+            if block[0] // self._channels in judged_by:
+                module = self._module
+                synthesis = channels.setdefault(channel, BlockSynthesis(module.dequantize, module.synthesise))
+                add(channel, synthesis.push(symbols, step))
+                held[channel] = block
+            elif channel in channels:
+                add(channel, channels.pop(channel).finish())
+        for channel, synthesis in channels.items():
             add(channel, synthesis.finish())
         return loudness.correction_db
 
@@ -198,6 +208,11 @@ class _Passes:
             latent = self._latents.read(place, place + columns).swapaxes(0, 1)
             place += columns
             yield self._module.symbols(latent[None], choice).numpy()[0]
+
+
+def _judged_blocks(count: int) -> set[int]:
+    """The blocks of a channel that its loudness is judged by: all of a few, two of four of many."""
+    return {block for block in range(count) if count <= _ALL_JUDGED or block % 4 < 2}
 
 
 def mel_streams(

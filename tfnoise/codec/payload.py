@@ -85,8 +85,9 @@ class PayloadCoder:
         return Kind.PACKED, self.packed(symbols)
 
     def least_bits(self, symbols: np.ndarray, step_index: int) -> float:
-        """The information of symbols in the form that `encode` would choose but for packing, in bits."""
-        return self.estimated_bits(self._smallest(symbols, step_index), symbols, step_index)
+        """What the symbols surely need, in bits: `encode` may find a form that needs fewer."""
+        kind = Kind.RANGE_CODED if self._tables is None else Kind.ADAPTIVE
+        return self.estimated_bits(kind, symbols, step_index)
 
     def _smallest(self, symbols: np.ndarray, step_index: int) -> Kind:
         if self._tables is None or symbols.size == 0:

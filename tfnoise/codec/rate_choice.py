@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,9 @@ import tensorflow as tf
 
 CODER_MARGIN_BITS = 16.0
 """What a range coder may need beyond the sum over its tables; the choice of a step leaves room for it."""
+
+# What a step of the grid changes, on natural sound; the guesses before halving the rest is surer.
+_LOG_BITS_PER_STEP, _MOST_GUESSES = 0.045, 5
 
 # So few strings are coded once more rather than given up a step for.
 _FEW_STRINGS = 2
@@ -53,7 +57,7 @@ def choose_step_by_coding(
     bits_of: Callable[[int], float],
     payload_bits: Callable[[int], int],
 ) -> tuple[int, bool]:
-    """The finest step whose strings fit, found by halving, as finer steps take more bits.
+    """The finest step whose strings fit, found by guesses and halving, as finer steps take more bits.
 
     On a short clip what is left for the coder is worth a step or two; so where there are few strings, they
     are coded, and the margin is what the coder takes and no more.
@@ -72,13 +76,18 @@ def choose_step_by_coding(
         return 0, True
     room = most_bits - strings * CODER_MARGIN_BITS
     coarsest = steps - 1
-    low, high = 0, coarsest
+    low, high, guess, guesses = 0, coarsest, steps // 3, 0
     while low < high:
-        middle = (low + high) // 2
-        if bits_of(middle) <= room:
-            high = middle
+        tried = min(max(guess, low), high - 1) if guesses < _MOST_GUESSES else (low + high) // 2
+        bits = bits_of(tried)
+        guesses += 1
+        away = math.log(max(bits, 1.0) / max(room, 1.0)) / _LOG_BITS_PER_STEP
+        if bits <= room:
+            high = tried
+            guess = tried - max(1, math.floor(-away))
         else:
-            low = middle + 1
+            low = tried + 1
+            guess = tried + max(1, math.floor(away))
     few = strings <= _FEW_STRINGS
     if few and low and payload_bits(low - 1) <= most_bits:
         return low - 1, True
