@@ -77,7 +77,7 @@ def card(name: str, model: dict[str, Any], report: dict[str, Any]) -> str:
         "",
         "| recipe | |",
         "|---|---|",
-        *(f"| {key} | {_shown(training[key])} |" for key in RECIPE if training.get(key) is not None),
+        *(f"| {key} | {_shown(training[key])} |" for key in RECIPE if _tells(key, training)),
         f"| natural data in training | {'yes' if training['uses_natural_data'] else 'none'} |",
         "",
         f"On {model['clips']} natural clips (music, speech, environment), each at or under "
@@ -94,6 +94,15 @@ def card(name: str, model: dict[str, Any], report: dict[str, Any]) -> str:
         *(f"- {limit}" for limit in [*OWN_LIMITS.get(name, OWN_LIMITS["paper"]), *LIMITS]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _tells(key: str, training: dict[str, Any]) -> bool:
+    """Whether a setting had an effect."""
+    if key in ("levels", "quantizer_s") and training["bottleneck"] != "levels":
+        return False
+    if key == "ms_ssim_scales" and "ms_ssim" not in training["loss"]:
+        return False
+    return training.get(key) not in (None, 0.0) or key == "seed"
 
 
 def _shown(value: Any) -> str:
