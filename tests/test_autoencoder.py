@@ -121,9 +121,22 @@ def test_configuration_round_trip():
         control_steps=7,
         init_scale=0.9,
         seed=5,
+        normalisation="none",
+        latent_channels=None,
+        noise_bpp=None,
     )
     assert Autoencoder(**options).get_config() == options
     assert Autoencoder.from_config(options).get_config() == options
+    options.update(bottleneck="entropy", latent_channels=12, noise_bpp=0.4)
+    assert Autoencoder.from_config(options).get_config() == options
+
+
+def test_the_rate_on_noise_and_the_latents_channels_can_differ_from_the_target_and_the_filters():
+    model = Autoencoder(bpp=0.5, filters=4, latent_channels=12, noise_bpp=0.3)
+    assert model.rate_control.target_bpp == 0.3
+    assert model.analysis(tf.zeros([1, 16, 16, 1])).shape == (1, 1, 1, 12)
+    with pytest.raises(ValueError, match="latent_channels"):
+        Autoencoder(bottleneck="levels", latent_channels=12)
 
 
 def test_options_reach_the_layers():
