@@ -133,7 +133,7 @@ def test_rates_are_at_or_under_what_was_asked(exported, answers):
 
 
 def test_files_of_the_servers_bytes_are_what_the_codec_writes(exported, answers, waveform):
-    """But for the step, since the codec counts what adaptive payloads save, and the reference's last digits."""
+    """But for the step, as the codec counts what adaptive payloads save, and the last digits of the level."""
     here = Codec.load(exported.version)
     same = 0
     for row, gain in enumerate((1, 0.5, 0.1, -1, 0.01, 0.7)):
