@@ -57,7 +57,7 @@ def test_a_whole_experiment_and_once_more(run_script, audio, tmp_path):
             assert row["bpp_max"] <= 0.5 and 0 < row["mse"]["mean"] < 1
         assert 0 <= paper["claim"][bottleneck]["nlpd"]["confidence"] <= 1
     page = (out / "report.html").read_text()
-    assert page.count("<audio") == 16 and page.count("<img") == 8
+    assert page.count("<audio") == 20 and page.count("<img") == 8
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     for path in re.findall(r"\]\((.*?)\)", (out / "report.md").read_text()):
         assert (out / path).is_file()
