@@ -139,6 +139,6 @@ def test_the_form_with_fewer_bits_is_taken(tables):
         for kind in (1, 3):
             forms[kind] = payloads.estimated_bits(kind, symbols, 24)
         kind, data = payloads.encode(symbols, 24)
-        assert forms[kind] == min(forms.values()) <= payloads.least_bits(symbols, 24)
+        assert forms[kind] == min(forms.values()) <= payloads.sufficient_bits(symbols, 24)
         np.testing.assert_array_equal(payloads.decode(kind, data, symbols.shape, 24), symbols)
     assert payloads.encode(lasting, 24)[0] == 3

@@ -27,7 +27,7 @@ class Figures:
         self.tested = np.arange(clips) % 2 == 0
         self.split = [Clip("a.wav", "a")] * (clips // 2), [Clip("b.wav", "b")] * (clips // 2)
 
-    def means(self, recipe, which=None, bpp=None):
+    def means(self, recipe, which=None):
         self.asked.add(recipe.name)
         error = self.mse(recipe.name)
         return {

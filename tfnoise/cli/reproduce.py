@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from tfnoise.cli import app
 from tfnoise.cli.folders import check_writable
 from tfnoise.cli.output import json_requested, jsonable, print_json, say, table
 from tfnoise.cli.progress import Progress
-from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs
+from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs, shared_environment
 from tfnoise.data import Clip, list_clips
 from tfnoise.errors import InputError, UsageError
 
@@ -29,7 +28,6 @@ _LOCK_FILE = ".lock"
 _TRAIN_SCRIPT = Path(__file__).resolve().parents[2] / "bin" / "train"
 _DATA_FOLDERS = ("pmqd", "../shared/natural")
 _FEWEST_CLIPS = 2
-_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 def reproduce_from_flags(sections: Sequence[str]) -> int:
@@ -99,7 +97,7 @@ def _reproduce(
         write_json(jsonable(SECTIONS[name].measure(lab)), folder / "sections" / f"{name}.json")
     results = _results(folder, SECTIONS)
     remarks = [f"Left out: {problem}" for problem in lab.left_out]
-    written = write_report(folder, {**about}, results, remarks)
+    written = write_report(folder, about, results, remarks)
     _say_table(results["paper"])
     for path in written:
         say(f"wrote {path}")
@@ -210,10 +208,7 @@ def _train(lab: Any, recipes: list[Any]) -> int:
     total = sum(map(len, stages))
     done = sum(lab.is_trained(recipe) for stage in stages for recipe in stage)
     say(f"{total} trainings of {lab.steps:,} steps in {lab.folder}: {done} finished already")
-    environment = dict(os.environ)
-    if FLAGS.jobs > 1:
-        for name in _THREADS:
-            environment.setdefault(name, str(max(1, len(os.sched_getaffinity(0)) // FLAGS.jobs)))
+    environment = shared_environment(FLAGS.jobs)
     failed: list[str] = []
     by_name = {recipe.name: recipe for stage in stages for recipe in stage}
     with Progress(total, initial=done, label="training", unit="model", line_every_s=60) as progress:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import sys
@@ -18,15 +17,14 @@ from tfnoise.cli import app, sweep_flags
 from tfnoise.cli.folders import check_writable
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
-from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs
+from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs, shared_environment
 from tfnoise.cli.train_settings import settings_from_flags
 from tfnoise.data import list_clips
 from tfnoise.errors import InputError, UsageError
 from tfnoise.training import FINISHED_FILE, TrainingSettings, check_same_settings, precision_of
-from tfnoise.training.sweep import GridPoint, as_text, grid, threads_each
+from tfnoise.training.sweep import GridPoint, as_text, grid
 
 FLAGS = flags.FLAGS
-_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 @dataclass
@@ -137,10 +135,7 @@ def _say_grid(choices: Mapping[str, Sequence[Any]], trainings: Sequence[_Trainin
 def _run(trainings: Sequence[_Training], total: int) -> bool:
     """Runs bin/train for each; False if that was interrupted."""
     by_name = {training.point.name: training for training in trainings}
-    environment = dict(os.environ)
-    if FLAGS.jobs > 1:
-        for name in _THREADS:
-            environment.setdefault(name, str(threads_each(FLAGS.jobs, len(os.sched_getaffinity(0)))))
+    environment = shared_environment(FLAGS.jobs)
     with Progress(total, initial=total - len(trainings), label="sweep", unit="training") as progress:
 
         def on_start(job: Job) -> None:

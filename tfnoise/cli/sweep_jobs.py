@@ -15,7 +15,9 @@ from typing import BinaryIO
 
 from tfnoise.cli.output import say
 from tfnoise.training.stopping import StopSignals
+from tfnoise.training.sweep import threads_each
 
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _POLL_S = 0.1
 _LOG_END_BYTES = 20_000
 
@@ -81,6 +83,15 @@ def run_jobs(
         finally:
             _end(list(running.values()))
         return signals.number is None
+
+
+def shared_environment(jobs: int) -> dict[str, str]:
+    """The environment for so many trainings at once: each has its share of the cores, unless told."""
+    environment = dict(os.environ)
+    if jobs > 1:
+        for name in _THREADS:
+            environment.setdefault(name, str(threads_each(jobs, len(os.sched_getaffinity(0)))))
+    return environment
 
 
 def last_line(log: Path) -> str:

@@ -30,7 +30,6 @@ from tfnoise.training import (
     TrainingSettings,
     check_same_settings,
     faster_precision,
-    heard,
     is_chief,
     make_strategy,
     precision_of,
@@ -105,13 +104,14 @@ def _train_with(strategy: tf.distribute.Strategy, values: flags.FlagValues) -> i
         say("done; the chief writes the model")
         return 0
     natural = bool(val_clips) and (settings.early_stop > 0 or settings.export == "best")
-    version = serving.export_model(model, settings.front_end, model_folder, run_record(settings, natural))
+    record = run_record(settings, natural)
+    version = serving.export_model(model, settings.front_end, model_folder, record)
     finished = {
         "model": str(version),
         "run_dir": str(run_dir),
         "steps": run.step,
         "seconds": round(time.monotonic() - started, 1),
-        "uses_natural_data": natural or heard(settings),
+        "uses_natural_data": record["uses_natural_data"],
         "bpp_on_noise": _bpp_on_noise(version, settings),
         "last": last,
         "flags": settings.to_dict(),

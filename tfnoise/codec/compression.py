@@ -131,7 +131,7 @@ class _Passes:
             return coarsest
 
         def bits_of(step: int) -> float:
-            return math.fsum(self._payloads.least_bits(symbols, step) for symbols in self._symbols(step))
+            return math.fsum(self._payloads.sufficient_bits(symbols, step) for symbols in self._symbols(step))
 
         def payload_bits(step: int) -> int:
             return sum(8 * len(block.payload) for block in self.encode(step))

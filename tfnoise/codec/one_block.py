@@ -39,7 +39,7 @@ def code_block(module: Any, payloads: PayloadCoder, latent: np.ndarray, most_bit
         return 8 * len(strings[step][1])
 
     def bits_of(step: int) -> float:
-        return payloads.least_bits(symbols_of(step), step)
+        return payloads.sufficient_bits(symbols_of(step), step)
 
     step, _ = choose_step_by_coding(payloads.steps, most_bits, 1, bits_of, payload_bits)
     if step not in strings:

@@ -84,8 +84,8 @@ class PayloadCoder:
             return kind, coded
         return Kind.PACKED, self.packed(symbols)
 
-    def least_bits(self, symbols: np.ndarray, step_index: int) -> float:
-        """What the symbols surely need, in bits: `encode` may find a form that needs fewer."""
+    def sufficient_bits(self, symbols: np.ndarray, step_index: int) -> float:
+        """What is enough for the symbols, in bits: `encode` may find a form that needs fewer."""
         kind = Kind.RANGE_CODED if self._tables is None else Kind.ADAPTIVE
         return self.estimated_bits(kind, symbols, step_index)
 

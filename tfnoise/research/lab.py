@@ -38,7 +38,7 @@ class Lab:
       clips: natural clips to test on.
       budget: a name of `BUDGETS`.
       seeds: how many trainings of each kind the paper's table has.
-      train_flags: of bin/train, for all trainings; they come before the budget's.
+      train_flags: of bin/train, for all trainings; they take the place of the budget's.
       tell: called with what is being worked on.
 
     Attributes:
@@ -126,24 +126,19 @@ class Lab:
             self._last_model = recipe.name, codec.load(self.folder / "models" / recipe.name)
         return self._last_model[1]
 
-    def scores(self, recipe: Recipe, bpp: float | None = None) -> dict[str, np.ndarray]:
-        """Scores of a model on all of `images`, each at or under a rate.
-
-        Args:
-          recipe: of the model.
-          bpp: target rate; None: the model's.
+    def scores(self, recipe: Recipe) -> dict[str, np.ndarray]:
+        """Scores of a model on all of `images`, each at or under the model's rate.
 
         Returns:
           "mse", "nlpd", "ms_ssim" (NaN of clips too short for it), "bpp" and "step": float64 `[clips]`.
         """
         settings = codec.read_settings(codec.resolve(self.folder / "models" / recipe.name))
-        rate = float(settings["architecture"]["bpp"] if bpp is None else bpp)
+        rate = float(settings["architecture"]["bpp"])
         key = {"fingerprint": settings["fingerprint"], "bpp": rate, "clips": self.clips_digest}
-        name = recipe.name if bpp is None else f"{recipe.name}_at_{bpp:g}"
-        path = self.folder / "scores" / f"{name}.json"
+        path = self.folder / "scores" / f"{recipe.name}.json"
         kept = read_json(path)
         if kept is None or kept["key"] != key:
-            self.tell(f"scoring {name}")
+            self.tell(f"scoring {recipe.name}")
             found = score_clips(self.model(recipe).module.code, self.images, rate)
             columns = {
                 column: [_number(getattr(clip, column)) for clip in found.clips] for column in _COLUMNS
@@ -156,14 +151,14 @@ class Lab:
             for column, values in kept["scores"].items()
         }
 
-    def means(self, recipe: Recipe, which: np.ndarray | None = None, bpp: float | None = None) -> dict:
+    def means(self, recipe: Recipe, which: np.ndarray | None = None) -> dict[str, float]:
         """Means of `scores`, and the largest rate as "bpp_max".
 
         Args:
-          recipe, bpp: as of `scores`.
+          recipe: of the model.
           which: of which clips, bool `[clips]`; None: all.
         """
-        scores = self.scores(recipe, bpp)
+        scores = self.scores(recipe)
         chosen = {name: values if which is None else values[which] for name, values in scores.items()}
         means = {name: float(np.nanmean(values)) for name, values in chosen.items()}
         return {**means, "bpp_max": float(np.max(chosen["bpp"]))}
