@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,7 +24,7 @@ class Figures:
 
     def __init__(self, folder, mse=lambda name: 0.01, clips=120):
         self.folder, self.mse, self.steps = folder, mse, 500
-        self.images, self.asked = [None] * clips, set()
+        self.images, self.asked, self.seeds = [None] * clips, set(), 3
         self.tested = np.arange(clips) % 2 == 0
         self.split = [Clip("a.wav", "a")] * (clips // 2), [Clip("b.wav", "b")] * (clips // 2)
 
@@ -38,6 +39,9 @@ class Figures:
             "bpp_max": 0.5,
             "step": 1.0,
         }
+
+    def scores(self, recipe):
+        return {name: np.full(len(self.images), value) for name, value in self.means(recipe).items()}
 
     def is_trained(self, recipe):
         return not recipe.name.endswith("10000.0_0")
@@ -78,10 +82,20 @@ def _with_main(recipes):
 
 def test_all_sections_together_name_no_training_twice_with_other_flags(tmp_path):
     lab = Figures(tmp_path)
-    lab.seeds = 3
     recipes = [recipe for module in SECTIONS.values() for recipe in module.recipes(lab)]
     names = [recipe.name for stage in in_order(recipes) for recipe in stage]
     assert len(names) == len(set(names)) > 70
+
+
+def test_the_help_counts_the_trainings_of_each_section(tmp_path, repo_root):
+    lab = Figures(tmp_path)
+    shared = {recipe.name for recipe in SECTIONS["paper"].recipes(lab)}
+    counts = {
+        name: len({recipe.name for recipe in SECTIONS[name].recipes(lab)} - shared) for name in COMPARING
+    }
+    script = (repo_root / "bin/reproduce").read_text()
+    told = re.findall(r'"(\w+)": "Section: .*\((\d+) trainings more\)', script)
+    assert {name: int(count) for name, count in told} == counts
 
 
 def test_rate_tells_where_a_perceptual_loss_is_ahead_and_where_more_bits_do_not_help(tmp_path):
@@ -112,6 +126,23 @@ def test_the_share_of_the_distance_is_nothing_on_uniform_noise_and_all_on_natura
     assert rows["streaked noise, MSE"]["mse"] == pytest.approx(1.25)
     assert "125 %" in _said(ceiling, lab)
     assert ceiling.measure(Figures(tmp_path))["rows"]["levels"][1]["closed"]["mse"] is None
+
+
+@pytest.mark.parametrize(
+    ("streaked", "verdict"),
+    [
+        (0.005, "noise that was designed well taught more"),
+        (0.02, "data taught more than noise"),
+        (0.01, "neither"),
+    ],
+)
+def test_whether_data_is_overrated_follows_all_seeds(streaked, verdict, tmp_path):
+    text = _said(ceiling, Figures(tmp_path, lambda name: streaked if "streaked" in name else 0.01))
+    assert verdict in text and "3 seeds and 60 clips" in text
+    one_seed_worse = Figures(
+        tmp_path, lambda name: 0.1 if "streaked_2" in name else 0.005 if "streaked" in name else 0.01
+    )
+    assert "neither" in _said(ceiling, one_seed_worse)
 
 
 def test_a_softness_whose_training_ended_is_told(tmp_path):

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tfnoise.evaluation import METRICS
 from tfnoise.research.blocks import Block, Paragraph, Table, number
+from tfnoise.research.confidence import compare
 from tfnoise.research.lab import Lab
 from tfnoise.research.recipes import BOTTLENECKS, Recipe, main_recipe
-from tfnoise.research.sections.paper import BOTTLENECK_TITLES, TITLES
+from tfnoise.research.sections.paper import BOTTLENECK_TITLES, TITLES, holds
 
 TITLE = "Data: how far noise is from having heard music"
 SPLIT = "learned"
 STRUCTURED = "streaked"
 MASKED_SHARE = 0.5
+FROM_NOISE, FROM_CLIPS = f"{STRUCTURED} noise, MSE", "natural clips, MSE"
+CONTEST_BOTTLENECK = "entropy"
+"""Of the two recipes that are compared over all seeds; the others are trained once."""
+
+CONTEST_METRICS = ("mse", "nlpd")
 
 
 def recipes(lab: Lab) -> list[Recipe]:
     """MSE on the clips of one half, the masked pre-training of an encoder, structured noise."""
-    return [recipe for bottleneck in BOTTLENECKS for recipe in _recipes(bottleneck).values()] + [
-        _pretraining(bottleneck) for bottleneck in BOTTLENECKS
+    once = [recipe for bottleneck in BOTTLENECKS for recipe in _recipes(bottleneck).values()]
+    pretraining = [_pretraining(bottleneck) for bottleneck in BOTTLENECKS]
+    contest = [
+        _recipes(CONTEST_BOTTLENECK, seed)[name]
+        for seed in range(lab.seeds)
+        for name in (FROM_NOISE, FROM_CLIPS)
     ]
+    return once + pretraining + contest
 
 
 def measure(lab: Lab) -> dict[str, Any]:
@@ -28,7 +41,7 @@ def measure(lab: Lab) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for bottleneck in BOTTLENECKS:
         rows = {name: lab.means(recipe, lab.tested) for name, recipe in _recipes(bottleneck).items()}
-        floor, ceiling = rows["uniform noise, MSE"], rows["natural clips, MSE"]
+        floor, ceiling = rows["uniform noise, MSE"], rows[FROM_CLIPS]
         for name, row in rows.items():
             row["learned_from"] = name
             row["closed"] = {
@@ -38,6 +51,8 @@ def measure(lab: Lab) -> dict[str, Any]:
     learned, tested = lab.split
     return {
         "rows": found,
+        "contest": {metric: _contest(lab, metric) for metric in CONTEST_METRICS},
+        "seeds": lab.seeds,
         "clips_learned": len(learned),
         "clips_tested": len(tested),
         "steps": lab.steps,
@@ -71,31 +86,68 @@ def blocks(result: dict[str, Any]) -> list[Block]:
                 f"the distance from MSE on uniform noise to MSE on natural clips",
             )
         )
+    found.append(Paragraph(_verdict(result)))
     return found
 
 
-def _recipes(bottleneck: str) -> dict[str, Recipe]:
-    natural = {"loss": "mse", "bottleneck": bottleneck, "seed": 0}
+def _contest(lab: Lab, metric: str) -> dict[str, Any]:
+    from_noise, from_clips = (
+        np.stack(
+            [
+                lab.scores(_recipes(CONTEST_BOTTLENECK, seed)[name])[metric][lab.tested]
+                for seed in range(lab.seeds)
+            ]
+        )
+        for name in (FROM_NOISE, FROM_CLIPS)
+    )
+    return compare(from_noise, from_clips)._asdict()
+
+
+def _verdict(result: dict[str, Any]) -> str:
+    found = {metric: result["contest"][metric] for metric in CONTEST_METRICS}
+    said = " and ".join(
+        f"{number(ratio['ratio'])} of the {TITLES[metric]} (95 % interval {number(ratio['low'])} to "
+        f"{number(ratio['high'])}; lower in {100 * ratio['confidence']:.1f} % of resamples of clips and "
+        f"seeds, and in {ratio['seeds_below']} of {result['seeds']} seeds)"
+        for metric, ratio in found.items()
+    )
+    if all(map(holds, found.values())):
+        verdict = "noise that was designed well taught more than data did"
+    elif all(ratio["low"] > 1 for ratio in found.values()):
+        verdict = "data taught more than noise did"
+    else:
+        verdict = "neither is established as the better teacher by both"
+    return (
+        f"Is data overrated? With the {BOTTLENECK_TITLES[CONTEST_BOTTLENECK]}, over {result['seeds']} "
+        f"seeds and {result['clips_tested']} clips that no model has heard, models trained with MSE on "
+        f"{STRUCTURED} noise have {said} of those trained with MSE on {result['clips_learned']} natural "
+        f"clips: after {result['steps']:,} steps {verdict}. It is a designer's knowledge of natural signals "
+        f"that {STRUCTURED} noise holds; and more clips, or more steps, may change the order."
+    )
+
+
+def _recipes(bottleneck: str, seed: int = 0) -> dict[str, Recipe]:
+    natural = {"loss": "mse", "bottleneck": bottleneck, "seed": seed}
     twin = Recipe(
-        f"{bottleneck}_mse_selfsupervised_0",
+        f"{bottleneck}_mse_selfsupervised_{seed}",
         {**natural, "start_parts": "analysis"},
-        start=_pretraining(bottleneck).name,
+        start=_pretraining(bottleneck, seed).name,
         train_on=SPLIT,
     )
     return {
-        "uniform noise, MSE": main_recipe("mse", bottleneck),
-        "uniform noise, MS-SSIM": main_recipe("ms_ssim", bottleneck),
-        "uniform noise, NLPD": main_recipe("nlpd", bottleneck),
-        f"{STRUCTURED} noise, MSE": main_recipe("mse", bottleneck, noise=STRUCTURED),
-        f"{STRUCTURED} noise, NLPD": main_recipe("nlpd", bottleneck, noise=STRUCTURED),
+        "uniform noise, MSE": main_recipe("mse", bottleneck, seed),
+        "uniform noise, MS-SSIM": main_recipe("ms_ssim", bottleneck, seed),
+        "uniform noise, NLPD": main_recipe("nlpd", bottleneck, seed),
+        FROM_NOISE: main_recipe("mse", bottleneck, seed, noise=STRUCTURED),
+        f"{STRUCTURED} noise, NLPD": main_recipe("nlpd", bottleneck, seed, noise=STRUCTURED),
         "natural clips, self-supervised, then MSE": twin,
-        "natural clips, MSE": Recipe(f"{bottleneck}_mse_natural_0", natural, train_on=SPLIT),
+        FROM_CLIPS: Recipe(f"{bottleneck}_mse_natural_{seed}", natural, train_on=SPLIT),
     }
 
 
-def _pretraining(bottleneck: str) -> Recipe:
-    flags = {"loss": "mse", "bottleneck": bottleneck, "seed": 0, "masked": MASKED_SHARE}
-    return Recipe(f"{bottleneck}_mse_masked_0", flags, train_on=SPLIT)
+def _pretraining(bottleneck: str, seed: int = 0) -> Recipe:
+    flags = {"loss": "mse", "bottleneck": bottleneck, "seed": seed, "masked": MASKED_SHARE}
+    return Recipe(f"{bottleneck}_mse_masked_{seed}", flags, train_on=SPLIT)
 
 
 def _share(value: float, floor: float, ceiling: float) -> float | None:
