@@ -15,9 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tables import codec, losses, noise, readme, research, serving, sound, training
+from tables import codec, findings, losses, noise, readme, research, serving, sound, training
 
-MODULES = (readme, research, losses, codec, sound, training, serving, noise)
+MODULES = (readme, research, findings, losses, codec, sound, training, serving, noise)
 TABLES = {name: (module.PAGE, make) for module in MODULES for name, make in module.TABLES.items()}
 """By name: where a table stands, and what makes it."""
 

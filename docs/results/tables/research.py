@@ -1,4 +1,4 @@
-"""docs/research.md: single settings over seeds, and the further sections of the reproduction.
+"""docs/research.md: single settings over seeds, and the search for a recipe.
 
 Settings: each NAME.json is the output of bin/evaluate --json on models called LOSS_NAME_SEED, for NAME in
 default, quick, paper and SEED in 0, 1, 2:
@@ -14,18 +14,14 @@ The search for the recipe of `best`, search.json: of each try what bin/train say
     bin/train ... --val_data=FOLDER --json
 
 where FOLDER has every second clip of the set; of those that were ended early, what it said last.
-
-For reproduction.json see readme.py.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import os
 import statistics
 from typing import Any
 
-from tables.files import DOCS, LOSSES, TITLES, day, filled, read, read_if_there, span
+from tables.files import DOCS, LOSSES, TITLES, day, read, read_if_there, span
 
 PAGE = DOCS / "research.md"
 SETTINGS = {
@@ -75,39 +71,6 @@ def _row(models: dict[str, Any], name: str, title: str, loss: str) -> str:
     )
 
 
-def questions() -> str | None:
-    """The reproduction's sections beside the paper's table: their tables and what they say of them."""
-    report = read_if_there("reproduction")
-    if report is None:
-        return None
-    # TensorFlow is only needed here, and has much to say.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from tfnoise.research.blocks import Heading, Paragraph, Table
-    from tfnoise.research.pages import markdown_page
-    from tfnoise.research.sections import SECTIONS
-
-    found = {name: report["sections"][name] for name in SECTIONS if name in report["sections"]}
-    blocks = [
-        Paragraph(
-            f"{report['clips']} natural clips, {report['steps']:,} steps a training; MS-SSIM has 4 scales on "
-            f"clips. By tfnoise {report['versions']['tfnoise']} on {day(report)}."
-        )
-    ]
-    for name, result in found.items():
-        if name == "paper":
-            continue
-        blocks.append(Heading(SECTIONS[name].TITLE))
-        blocks += [block for block in SECTIONS[name].blocks(result) if isinstance(block, (Paragraph, Table))]
-    _, _, text = markdown_page("", [_wrapped(block) for block in blocks]).partition("\n\n")
-    return text.strip()
-
-
-def _wrapped(block: Any) -> Any:
-    """A block with its paragraph, or its caption, in lines."""
-    fields = {"text", "caption"} & {field.name for field in dataclasses.fields(block)}
-    return dataclasses.replace(block, **{name: filled(getattr(block, name)) for name in fields})
-
-
 def search() -> str | None:
     """A row a try, in their order."""
     report = read_if_there("search")
@@ -127,4 +90,4 @@ def search() -> str | None:
     return "\n".join(lines)
 
 
-TABLES = {"results": results, "search": search, "questions": questions}
+TABLES = {"results": results, "search": search}
