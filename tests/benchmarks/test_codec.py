@@ -29,6 +29,12 @@ def test_rows_of_one_rate(best):
             assert row["clips"] == 3 and 0.4 < row["bpp"] <= row["bpp_max"] <= 0.5 and row["count"] == count
             assert 0 < row["mse"] < 0.1 and 0 < row["nlpd"] < 1 and 0.3 < row["ms_ssim"] < 1
         assert finest == 0
+        assert "ours_to_theirs" not in rows[0]
+        for row in rows[1:]:
+            for metric, found in row["ours_to_theirs"].items():
+                error, theirs = (1 - r[metric] if metric == "ms_ssim" else r[metric] for r in (rows[0], row))
+                assert found["value"] == pytest.approx(error / theirs)
+                assert found["ci95"][0] <= found["value"] <= found["ci95"][1]
 
 
 def test_at_a_rate_that_a_codec_lacks_its_clips_are_left_out(best):

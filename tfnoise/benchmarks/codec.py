@@ -22,7 +22,7 @@ from tfnoise.codec.block_records import CHECK_BYTES, CRC_BYTES
 from tfnoise.codec.blocks import BlockSynthesis
 from tfnoise.codec.header import HEADER_BYTES, fields_bytes
 from tfnoise.codec.image_bytes import ImageCoder
-from tfnoise.evaluation import METRICS, ClipImage, score_clips
+from tfnoise.evaluation import METRICS, ClipImage, ClipScores, bootstrap_paired, score_clips
 from tfnoise.evaluation.opponents import OPPONENTS, code_at_most
 
 COUNTS = ("payload", "file")
@@ -53,7 +53,8 @@ def rate_distortion(
 
     Returns:
       Rows with `codec`, `clips`, `bpp`, `bpp_max` and the metrics' means, over those clips that all codecs
-      can code at the rate; and how many of ours took the finest step.
+      can code at the rate, ours first; those of opponents with `ours_to_theirs`, the ratio of mean errors
+      (1 - MS-SSIM is one) with a bootstrap interval over clips. And how many of ours took the finest step.
     """
     ours = ImageCoder(model, FRAMING_BYTES if count == "file" else 0)
     codes: dict[str, Any] = {f"tfnoise:{model.name}": ours}
@@ -69,25 +70,35 @@ def rate_distortion(
         scores[name] = {clip.id: clip for clip in found.clips if clip.ms_ssim is not None}
     common = set.intersection(*(set(of_codec) for of_codec in scores.values()))
     rows = []
-    for name, of_codec in scores.items():
-        chosen = [clip for key, clip in of_codec.items() if key in common]
-        if not chosen:
-            continue
+    for name, of_codec in scores.items() if common else ():
+        chosen = [of_codec[key] for key in sorted(common)]
         rates = [clip.bpp for clip in chosen]
-        means = {metric: statistics.fmean(getattr(clip, metric) for clip in chosen) for metric in METRICS}
-        rows.append(
-            {
-                "codec": name,
-                "bpp_target": bpp,
-                "count": count,
-                "clips": len(chosen),
-                "bpp": statistics.fmean(rates),
-                "bpp_max": max(rates),
-                **means,
+        row = {
+            "codec": name,
+            "bpp_target": bpp,
+            "count": count,
+            "clips": len(chosen),
+            "bpp": statistics.fmean(rates),
+            "bpp_max": max(rates),
+            **{metric: statistics.fmean(getattr(clip, metric) for clip in chosen) for metric in METRICS},
+        }
+        errors = _errors(chosen)
+        if not rows:
+            our_errors = errors
+        else:
+            row["ours_to_theirs"] = {
+                metric: bootstrap_paired(our_errors[metric], errors[metric], "ratio").as_json()
+                for metric in METRICS
             }
-        )
+        rows.append(row)
     finest = [clip for key, clip in scores[f"tfnoise:{model.name}"].items() if clip.step == ours.finest_step]
     return rows, len(finest)
+
+
+def _errors(clips: Sequence[ClipScores]) -> dict[str, np.ndarray]:
+    """By metric `[clips]`, less being better of all."""
+    found = {metric: np.array([getattr(clip, metric) for clip in clips]) for metric in METRICS}
+    return {**found, "ms_ssim": 1 - found["ms_ssim"]}
 
 
 class _OpponentCoder:

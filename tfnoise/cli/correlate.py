@@ -138,12 +138,9 @@ def _interval(estimate: Any, form: str = ".3f") -> str:
 
 
 def _as_json(agreement: Any) -> dict[str, Any]:
-    def one(estimate: Any) -> dict[str, Any]:
-        return {"value": estimate.value, "ci95": [estimate.low, estimate.high]}
-
     report = {"pairs": agreement.pairs}
-    report.update({name: one(estimate) for name, estimate in agreement.coefficients.items()})
-    report["spearman_gain_over_mse"] = None if agreement.gain is None else one(agreement.gain)
+    report.update({name: estimate.as_json() for name, estimate in agreement.coefficients.items()})
+    report["spearman_gain_over_mse"] = None if agreement.gain is None else agreement.gain.as_json()
     return report
 
 

@@ -28,6 +28,10 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
+    def as_json(self) -> dict[str, float | list[float]]:
+        """As reports have it."""
+        return {"value": self.value, "ci95": [self.low, self.high]}
+
 
 def bootstrap_mean(
     values: Sequence[float] | np.ndarray, seed: int = 0, resamples: int = RESAMPLES, level: float = LEVEL
