@@ -20,7 +20,7 @@ th, td { border-bottom: 1px solid var(--line); padding: .3rem .7rem; text-align:
 th:first-child, td:first-child { text-align: left; }
 figure { margin: 1.5rem 0; } figcaption { color: var(--quiet); font-size: .9rem; margin-top: .4rem; }
 img { background: #fff; height: auto; max-width: 100%; }
-audio { height: 2.2rem; vertical-align: middle; width: 18rem; }
+audio { height: 2.2rem; max-width: 45vw; vertical-align: middle; width: 18rem; }
 """
 
 
@@ -74,7 +74,7 @@ def _html(block: Block, folder: Path) -> str:
             "</tr>"
             for title, path in block.files
         )
-        shown = f"<table>{rows}</table>"
+        shown = f'<div class="wide"><table>{rows}</table></div>'
     return f"<figure>{shown}<figcaption>{html.escape(block.caption)}</figcaption></figure>"
 
 
