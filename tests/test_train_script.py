@@ -107,26 +107,28 @@ def test_help_answers_within_four_seconds(run_script):
         assert f"--{flag}" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "words"),
-    [
-        (["--loss=psnr"], 2, "--loss=psnr: unknown loss 'psnr'; known: mse, ms_ssim, nlpd, ssim"),
-        (["--loss=0.5*nlpd+"], 2, "no sum like 0.5*ms_ssim+0.5*nlpd"),
-        (["--loss=mse+ms_ssim", "--patch_size=32"], 2, "--patch_size=32"),
-        (["--loss=nlpd", "--nlpd_parameters=absent.json"], 1, "absent.json: cannot be read"),
-        (["--patch_size=32", "--loss=ms_ssim"], 2, "--patch_size=32"),
-        (["--bottleneck=levels", "--bpp=0.3"], 2, "0.296875"),
-        (["--name=../x"], 2, "--name=../x"),
-        (["--val_data=absent"], 1, "absent"),
-        (["--export_dir=/proc/models"], 1, "/proc/models"),
-        (["--run_dir=/proc/run"], 1, "/proc/run"),
-    ],
-)
-def test_refused_in_one_line_before_anything_is_written(run_script, tmp_path, arguments, status, words):
-    done = run_script("train", *arguments)
-    assert done.returncode == status
-    (line,) = done.stderr.strip().splitlines()
-    assert words in line
+_REFUSED = [
+    (["--loss=psnr"], 2, "--loss=psnr: unknown loss 'psnr'; known: mse, ms_ssim, nlpd, ssim"),
+    (["--loss=0.5*nlpd+"], 2, "no sum like 0.5*ms_ssim+0.5*nlpd"),
+    (["--loss=mse+ms_ssim", "--patch_size=32"], 2, "--patch_size=32"),
+    (["--loss=nlpd", "--nlpd_parameters=absent.json"], 1, "absent.json: cannot be read"),
+    (["--patch_size=32", "--loss=ms_ssim"], 2, "--patch_size=32"),
+    (["--bottleneck=levels", "--bpp=0.3"], 2, "0.296875"),
+    (["--name=../x"], 2, "--name=../x"),
+    (["--val_data=absent"], 1, "absent"),
+    (["--export_dir=/proc/models"], 1, "/proc/models"),
+    (["--run_dir=/proc/run"], 1, "/proc/run"),
+    (["--name=best"], 2, "--name=best: is a shipped model's name; give another, as --name=my_best"),
+]
+
+
+def test_refused_in_one_line_before_anything_is_written(run_many, tmp_path):
+    answers = run_many("train", *(arguments for arguments, _, _ in _REFUSED))
+    assert len(answers) == len(_REFUSED)
+    for (arguments, status, words), (answer, text) in zip(_REFUSED, answers):
+        assert answer == status, arguments
+        (line,) = text.splitlines()
+        assert words in line
     assert list(tmp_path.iterdir()) == []
 
 

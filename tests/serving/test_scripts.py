@@ -101,8 +101,10 @@ def test_what_export_cannot_do_is_said(run_many, tmp_path, exported):
         ["--run_dir=broken"],
         ["--model=absent"],
         [f"--model={exported.version}", "--name=other", "--overwrite"],
+        [f"--model={exported.version}", "--name=best"],
     )
-    assert [status for status, _ in answers] == [2, 2, 2, 2, 2, 1, 1, 1, 1, 1]
+    assert [status for status, _ in answers] == [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 2]
+    assert "--name=best: is a shipped model's name" in answers[-1][1]
     assert all("\n" not in text.strip() for _, text in answers), answers
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from absl import flags
 
 from tfnoise import codec, serving
-from tfnoise.cli.folders import check_writable
+from tfnoise.cli.folders import check_model_name, check_writable
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.errors import InputError, UsageError
 from tfnoise.training import FINISHED_FILE, FLAGS_FILE, TrainingRun, read_settings, run_record
@@ -26,9 +26,8 @@ def export_from_flags() -> int:
         raise UsageError("--overwrite is for --model; a run's model becomes the next version")
     if FLAGS.frames is not None and FLAGS.frames < 1:
         raise UsageError(f"--frames={FLAGS.frames}: must be 1 or more")
-    name = FLAGS.name
-    if name is not None and (name != Path(name).name or name in (".", "..") or name.isdigit()):
-        raise UsageError(f"--name={name}: must be a folder's name, not a path or a bare number")
+    if FLAGS.name is not None:
+        check_model_name(FLAGS.name, shipped=True)  # of what, is only known when it is read
     check_writable("export_dir", Path(FLAGS.export_dir))
     version = _export_run(Path(FLAGS.run_dir)) if FLAGS.run_dir else _export_again()
     configs = serving.write_server_config(FLAGS.export_dir)
@@ -60,7 +59,7 @@ def _export_run(folder: Path) -> Path:
 
 def _export_again() -> Path:
     loaded = codec.load(FLAGS.model)
-    folder = _model_folder(loaded.name)
+    folder = _model_folder(loaded.name, exported=True)
     version = serving.export_again(loaded, folder, FLAGS.frames)
     if not FLAGS.overwrite:
         return version
@@ -70,9 +69,18 @@ def _export_again() -> Path:
     return loaded.path
 
 
-def _model_folder(name: str) -> Path:
-    """Where the model goes; the name of one for fixed frames says so."""
-    name = FLAGS.name or name
+def _model_folder(found: str, exported: bool = False) -> Path:
+    """Where the model goes; the name of one for fixed frames says so.
+
+    Args:
+      found: name of the run or model.
+      exported: whether it is a model, which keeps what its name means.
+
+    Raises:
+      UsageError: no model may be called so.
+    """
+    name = FLAGS.name or found
+    check_model_name(name, shipped=exported and name == found)
     if FLAGS.frames is not None and not name.endswith(FIXED_SUFFIX):
         name += FIXED_SUFFIX
     return Path(FLAGS.export_dir) / name

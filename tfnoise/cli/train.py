@@ -14,7 +14,7 @@ import tensorflow as tf
 from absl import flags
 
 from tfnoise import codec, serving
-from tfnoise.cli.folders import check_writable
+from tfnoise.cli.folders import check_model_name, check_writable
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.train_settings import settings_from_flags
@@ -63,8 +63,7 @@ def _train_with(strategy: tf.distribute.Strategy, values: flags.FlagValues) -> i
     run_dir = None if values.run_dir is None else Path(values.run_dir)
     settings = _settings(values, strategy, run_dir)
     name = name or settings.name()
-    if name != Path(name).name or name in (".", "..") or name.isdigit():
-        raise UsageError(f"--name={name}: must be a folder's name, not a path or a bare number")
+    check_model_name(name)
     run_dir = run_dir or Path("runs") / name
     model_folder = Path(values.export_dir) / name
     chief = is_chief(strategy)
