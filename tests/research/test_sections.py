@@ -11,7 +11,7 @@ import pytest
 
 from tfnoise.data import Clip
 from tfnoise.errors import InputError
-from tfnoise.research.blocks import Paragraph, Table
+from tfnoise.research.blocks import Paragraph, Table, number
 from tfnoise.research.pages import markdown_page
 from tfnoise.research.recipes import in_order
 from tfnoise.research.sections import SECTIONS, ceiling, noise, practice, rate, softness
@@ -139,6 +139,7 @@ def test_the_share_of_the_distance_is_nothing_on_uniform_noise_and_all_on_natura
 def test_whether_data_is_overrated_follows_all_seeds(streaked, verdict, tmp_path):
     text = _said(ceiling, Figures(tmp_path, lambda name: streaked if "streaked" in name else 0.01))
     assert verdict in text and "3 seeds and 60 clips" in text
+    assert f"{number(streaked)}, {number(streaked)}, {number(streaked)} against 0.0100" in text
     one_seed_worse = Figures(
         tmp_path, lambda name: 0.1 if "streaked_2" in name else 0.005 if "streaked" in name else 0.01
     )

@@ -100,7 +100,11 @@ def _contest(lab: Lab, metric: str) -> dict[str, Any]:
         )
         for name in (FROM_NOISE, FROM_CLIPS)
     )
-    return compare(from_noise, from_clips)._asdict()
+    by_seed = {
+        name: np.nanmean(values, axis=1).tolist()
+        for name, values in ((FROM_NOISE, from_noise), (FROM_CLIPS, from_clips))
+    }
+    return {**compare(from_noise, from_clips)._asdict(), "by_seed": by_seed}
 
 
 def _verdict(result: dict[str, Any]) -> str:
@@ -108,7 +112,8 @@ def _verdict(result: dict[str, Any]) -> str:
     said = " and ".join(
         f"{number(ratio['ratio'])} of the {TITLES[metric]} (95 % interval {number(ratio['low'])} to "
         f"{number(ratio['high'])}; lower in {100 * ratio['confidence']:.1f} % of resamples of clips and "
-        f"seeds, and in {ratio['seeds_below']} of {result['seeds']} seeds)"
+        f"seeds, and in {ratio['seeds_below']} of {result['seeds']} seeds: "
+        f"{_listed(ratio['by_seed'][FROM_NOISE])} against {_listed(ratio['by_seed'][FROM_CLIPS])})"
         for metric, ratio in found.items()
     )
     if all(map(holds, found.values())):
@@ -124,6 +129,10 @@ def _verdict(result: dict[str, Any]) -> str:
         f"clips: after {result['steps']:,} steps {verdict}. It is a designer's knowledge of natural signals "
         f"that {STRUCTURED} noise holds; and more clips, or more steps, may change the order."
     )
+
+
+def _listed(values: list[float]) -> str:
+    return ", ".join(map(number, values))
 
 
 def _recipes(bottleneck: str, seed: int = 0) -> dict[str, Recipe]:
