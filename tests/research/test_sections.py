@@ -43,6 +43,9 @@ class Figures:
     def scores(self, recipe):
         return {name: np.full(len(self.images), value) for name, value in self.means(recipe).items()}
 
+    def calibrated_mse(self, recipe, which):
+        return self.scores(recipe)["mse"][which]
+
     def is_trained(self, recipe):
         return not recipe.name.endswith("10000.0_0")
 

@@ -22,7 +22,8 @@ from tfnoise.audio import FrontEnd
 from tfnoise.data import Clip
 from tfnoise.data.splits import halves
 from tfnoise.errors import InputError
-from tfnoise.evaluation import METRICS, ClipImage, clip_images, score_clips, spread
+from tfnoise.evaluation import METRICS, ClipImage, clip_images, code_image, score_clips, spread
+from tfnoise.research.calibration import calibration
 from tfnoise.research.recipes import BUDGETS, LOSSES, Recipe, main_recipe
 from tfnoise.training import FINISHED_FILE, write_json
 
@@ -163,6 +164,26 @@ class Lab:
         means = {name: float(np.nanmean(values)) for name, values in chosen.items()}
         return {**means, "bpp_max": float(np.max(chosen["bpp"]))}
 
+    def calibrated_mse(self, recipe: Recipe, which: np.ndarray) -> np.ndarray:
+        """The MSE that is left of clips after the one slope and offset for all their pixels that suit best.
+
+        A model may be right but for its brightness, as BatchNorm's averages make it.
+
+        Args:
+          recipe: of the model.
+          which: of which clips, bool `[clips]`.
+
+        Returns:
+          float64, one a clip of `which`.
+        """
+        self.tell(f"calibrating {recipe.name}")
+        model = self.model(recipe)
+        originals = [self.images[place].image for place in np.flatnonzero(which)]
+        made = [code_image(model.module.code, image, model.bpp)["reconstruction"] for image in originals]
+        slope, offset = calibration(_pixels(originals), _pixels(made))
+        errors = [np.mean((a - slope * b - offset) ** 2) for a, b in zip(originals, made)]
+        return np.array(errors, np.float64)
+
     def by_seed(self, loss: str, bottleneck: str, metric: str) -> np.ndarray:
         """A metric of the main table's models, float64 `[seeds, clips]`."""
         return np.stack(
@@ -202,6 +223,10 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except (OSError, ValueError):
         return None
+
+
+def _pixels(images: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([image.ravel() for image in images])
 
 
 def _number(value: float | None) -> float | None:

@@ -21,7 +21,11 @@ FROM_NOISE, FROM_CLIPS = f"{STRUCTURED} noise, MSE", "natural clips, MSE"
 CONTEST_BOTTLENECK = "entropy"
 """Of the two recipes that are compared over all seeds; the others are trained once."""
 
-CONTEST_METRICS = ("mse", "nlpd")
+CONTEST_METRICS = {
+    "mse": TITLES["mse"],
+    "nlpd": TITLES["nlpd"],
+    "calibrated_mse": "MSE that one slope and offset for all pixels of a model leave",
+}
 
 
 def recipes(lab: Lab) -> list[Recipe]:
@@ -91,26 +95,26 @@ def blocks(result: dict[str, Any]) -> list[Block]:
 
 
 def _contest(lab: Lab, metric: str) -> dict[str, Any]:
-    from_noise, from_clips = (
-        np.stack(
-            [
-                lab.scores(_recipes(CONTEST_BOTTLENECK, seed)[name])[metric][lab.tested]
-                for seed in range(lab.seeds)
-            ]
+    values = {
+        name: np.stack(
+            [_errors(lab, _recipes(CONTEST_BOTTLENECK, seed)[name], metric) for seed in range(lab.seeds)]
         )
         for name in (FROM_NOISE, FROM_CLIPS)
-    )
-    by_seed = {
-        name: np.nanmean(values, axis=1).tolist()
-        for name, values in ((FROM_NOISE, from_noise), (FROM_CLIPS, from_clips))
     }
-    return {**compare(from_noise, from_clips)._asdict(), "by_seed": by_seed}
+    by_seed = {name: np.nanmean(found, axis=1).tolist() for name, found in values.items()}
+    return {**compare(values[FROM_NOISE], values[FROM_CLIPS])._asdict(), "by_seed": by_seed}
+
+
+def _errors(lab: Lab, recipe: Recipe, metric: str) -> np.ndarray:
+    if metric == "calibrated_mse":
+        return lab.calibrated_mse(recipe, lab.tested)
+    return lab.scores(recipe)[metric][lab.tested]
 
 
 def _verdict(result: dict[str, Any]) -> str:
     found = {metric: result["contest"][metric] for metric in CONTEST_METRICS}
-    said = " and ".join(
-        f"{number(ratio['ratio'])} of the {TITLES[metric]} (95 % interval {number(ratio['low'])} to "
+    said = ", ".join(
+        f"{number(ratio['ratio'])} of the {CONTEST_METRICS[metric]} (95 % interval {number(ratio['low'])} to "
         f"{number(ratio['high'])}; lower in {100 * ratio['confidence']:.1f} % of resamples of clips and "
         f"seeds, and in {ratio['seeds_below']} of {result['seeds']} seeds: "
         f"{_listed(ratio['by_seed'][FROM_NOISE])} against {_listed(ratio['by_seed'][FROM_CLIPS])})"
@@ -121,7 +125,7 @@ def _verdict(result: dict[str, Any]) -> str:
     elif all(ratio["low"] > 1 for ratio in found.values()):
         verdict = "data taught more than noise did"
     else:
-        verdict = "neither is established as the better teacher by both"
+        verdict = "neither is established as the better teacher by all three"
     return (
         f"Is data overrated? With the {BOTTLENECK_TITLES[CONTEST_BOTTLENECK]}, over {result['seeds']} "
         f"seeds and {result['clips_tested']} clips that no model has heard, models trained with MSE on "

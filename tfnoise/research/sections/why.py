@@ -16,6 +16,7 @@ from tfnoise.data import noise_images
 from tfnoise.evaluation import code_image, spread
 from tfnoise.layers import TOTAL_STRIDE
 from tfnoise.research.blocks import Block, Paragraph, Picture, Table, number
+from tfnoise.research.calibration import calibration
 from tfnoise.research.charts import line_chart
 from tfnoise.research.lab import Lab, main_recipes
 from tfnoise.research.recipes import BOTTLENECKS, LOSSES, Recipe
@@ -105,7 +106,7 @@ def error(original: np.ndarray, made: np.ndarray) -> dict[str, Any]:
       pixels that suit best; "level_line", "contrast_line": slope and offset of squares' means and standard
       deviations over the original's, by least squares.
     """
-    slope, offset = np.polyfit(made.ravel(), original.ravel(), 1)
+    slope, offset = calibration(original, made)
     return {
         "mse": float(np.mean((original - made) ** 2)),
         "parts": error_parts(original, made),

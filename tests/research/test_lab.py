@@ -1,0 +1,35 @@
+"""What a lab finds out of models: the error that is left after brightness and contrast are set right."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfnoise.research.lab import Lab
+from tfnoise.research.recipes import main_recipe
+
+
+def test_a_dim_model_is_right_after_calibration_and_a_noisy_one_is_not(tmp_path, monkeypatch):
+    generator = np.random.default_rng(0)
+    lab = Lab(tmp_path, [])
+    lab.images = [SimpleNamespace(image=generator.random([16, 8 + n, 1], np.float32)) for n in range(4)]
+    which = np.array([True, False, True, True])
+    noise = 0.0
+
+    def code(images, bpp):
+        changed = 0.5 * np.asarray(images) + 0.1 + noise * generator.standard_normal(np.shape(images))
+        rows = tf.zeros([len(changed)])
+        return {"reconstruction": tf.constant(changed, tf.float32), "bpp": rows, "step": rows}
+
+    model = SimpleNamespace(module=SimpleNamespace(code=code), bpp=0.5)
+    monkeypatch.setattr(lab, "model", lambda recipe: model)
+    left = lab.calibrated_mse(main_recipe("mse", "entropy"), which)
+    assert left.shape == (3,) and left.dtype == np.float64
+    np.testing.assert_allclose(left, 0, atol=1e-10)
+    noise = 0.01
+    # The slope that undoes the halving doubles the noise, nearly.
+    left = lab.calibrated_mse(main_recipe("mse", "entropy"), which)
+    assert left.mean() == pytest.approx((2 * noise) ** 2, rel=0.2)
