@@ -117,8 +117,8 @@ def _advice(mixtures: list[dict[str, Any]], tuned: list[dict[str, Any]]) -> str:
         f"are any: {fewest['clips']} of them from scratch give an MSE of {number(fewest['mse'])}, noise "
         f"alone {number(without)}, so "
         + ("use them" if fewest["mse"] < without else "they are too few to be worth it")
-        + f". Beginning from the model trained on noise, which makes twice the steps in all, gives this share "
-        f"of the MSE from scratch: {ratios}; "
+        + f". Beginning from the model trained on noise, which makes twice the steps in all, gives this "
+        f"share of the MSE from scratch: {ratios}; "
         + (
             f"it pays with {', '.join(map(str, gains))} clips."
             if gains
