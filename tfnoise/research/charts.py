@@ -39,6 +39,6 @@ def line_chart(
     axis.set_ylabel(y_label)
     axis.grid(alpha=0.25, which="both", lw=0.5)
     if len(curves) > 1:
-        axis.legend(fontsize=8.5, frameon=False)
+        figure.legend(loc="outside right upper", fontsize=8.5, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_figure(figure, path)
