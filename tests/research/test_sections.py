@@ -108,9 +108,13 @@ def test_rate_tells_where_a_perceptual_loss_is_ahead_and_where_more_bits_do_not_
             return 0.02 / rate_bpp if rate_bpp < 1 else 0.05
         return 0.03
 
-    text = _said(rate, Figures(tmp_path, mse))
+    lab = Figures(tmp_path, mse)
+    text = _said(rate, lab)
     assert "NLPD has the lower MSE at 0 of 5 rates" in text
     assert "More bits do not always help the models trained with NLPD" in text
+    # All of these models are said to have taken up to 0.5 bpp.
+    above = next(line for line in text.splitlines() if "coarsest quantization step" in line)
+    assert above.count("(up to 0.500)") == 12 and "at 0.5 bpp" not in above and "at 1 bpp" not in above
 
 
 def test_noise_tells_the_best_family_and_where_nlpd_helps(tmp_path):

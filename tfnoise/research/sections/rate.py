@@ -49,13 +49,14 @@ def blocks(result: dict[str, Any]) -> list[Block]:
     rows = result["rows"]
     found: list[Block] = [
         Table(
-            ["bottleneck", "target bpp", "trained with", "bpp", *TITLES.values()],
+            ["bottleneck", "target bpp", "trained with", "bpp", "largest", *TITLES.values()],
             [
                 [
                     row["bottleneck"],
                     f"{row['bpp_target']:g}",
                     TITLES[row["loss"]],
                     number(row["bpp"]),
+                    number(row["bpp_max"]),
                     *(number(row[metric]) for metric in METRICS),
                 ]
                 for row in rows
@@ -64,6 +65,9 @@ def blocks(result: dict[str, Any]) -> list[Block]:
             f"latent channels follows from the rate",
         )
     ]
+    above = [row for row in rows if row["bpp_max"] > row["bpp_target"]]
+    if above:
+        found.append(Paragraph(_above(above)))
     for title, path in result["charts"].items():
         found.append(Paragraph(_verdict(title, [row for row in rows if row["bottleneck"] == title])))
         found.append(Picture(path, f"MSE on natural audio by rate, {title}, by training loss"))
@@ -85,6 +89,18 @@ def _grid() -> list[tuple[str, float, str, Recipe]]:
             more = {} if bpp == 0.5 else {"bpp": bpp}
             points.append(("entropy", bpp, loss, main_recipe(loss, "entropy", **more)))
     return points
+
+
+def _above(rows: list[dict[str, Any]]) -> str:
+    listed = ", ".join(
+        f"{row['bottleneck']} at {row['bpp_target']:g} bpp with {TITLES[row['loss']]} (up to "
+        f"{number(row['bpp_max'])})"
+        for row in rows
+    )
+    return (
+        f"Clips that are above the target even at the coarsest quantization step: {listed}. What natural "
+        f"audio does to such a latent, noise did not prepare it for."
+    )
 
 
 def _verdict(title: str, rows: list[dict[str, Any]]) -> str:
