@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tfnoise.evaluation import METRICS
 from tfnoise.research.blocks import Block, Paragraph, Picture, Table, number
 from tfnoise.research.charts import line_chart
@@ -41,7 +43,13 @@ def measure(lab: Lab) -> dict[str, Any]:
         }
         line_chart(curves, lab.folder / path, "target, bits per pixel", "MSE on natural audio", True, True)
         charts[title] = path
-    return {"rows": rows, "charts": charts, "steps": lab.steps, "clips": len(lab.images)}
+    return {
+        "rows": rows,
+        "constant_mse": float(np.mean([np.var(clip.image) for clip in lab.images])),
+        "charts": charts,
+        "steps": lab.steps,
+        "clips": len(lab.images),
+    }
 
 
 def blocks(result: dict[str, Any]) -> list[Block]:
@@ -65,6 +73,7 @@ def blocks(result: dict[str, Any]) -> list[Block]:
             f"latent channels follows from the rate",
         )
     ]
+    found.append(Paragraph(_no_better_than_grey(rows, result["constant_mse"])))
     above = [row for row in rows if row["bpp_max"] > row["bpp_target"]]
     if above:
         found.append(Paragraph(_above(above)))
@@ -91,12 +100,20 @@ def _grid() -> list[tuple[str, float, str, Recipe]]:
     return points
 
 
-def _above(rows: list[dict[str, Any]]) -> str:
-    listed = ", ".join(
-        f"{row['bottleneck']} at {row['bpp_target']:g} bpp with {TITLES[row['loss']]} (up to "
-        f"{number(row['bpp_max'])})"
-        for row in rows
+def _no_better_than_grey(rows: list[dict[str, Any]], constant_mse: float) -> str:
+    failed = ", ".join(f"{_point(row)} ({number(row['mse'])})" for row in rows if row["mse"] >= constant_mse)
+    return (
+        f"Where does it stop working? An image of one grey, each clip's own mean, has an MSE of "
+        f"{number(constant_mse)}. No better by MSE: {failed or 'none'}."
     )
+
+
+def _point(row: dict[str, Any]) -> str:
+    return f"{row['bottleneck']} at {row['bpp_target']:g} bpp with {TITLES[row['loss']]}"
+
+
+def _above(rows: list[dict[str, Any]]) -> str:
+    listed = ", ".join(f"{_point(row)} (up to {number(row['bpp_max'])})" for row in rows)
     return (
         f"Clips that are above the target even at the coarsest quantization step: {listed}. What natural "
         f"audio does to such a latent, noise did not prepare it for."
@@ -117,9 +134,9 @@ def _verdict(title: str, rows: list[dict[str, Any]]) -> str:
     }
     more = [TITLES[loss] for loss in LOSSES if not falls[loss]]
     told = (
-        f" More bits do not always help the models trained with {' and '.join(more)}: what noise "
-        f"teaches, not the rate, is their limit there."
+        f" More bits did not always help the models trained with {' and '.join(more)}: there what noise "
+        f"teaches, or the seed, matters more than the rate."
         if more
-        else " More bits always help."
+        else " More bits always helped."
     )
     return f"{title[0].upper()}{title[1:]}: {'; '.join(said)}.{told}"
