@@ -8,8 +8,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfnoise.evaluation import ClipImage
 from tfnoise.research.lab import Lab
 from tfnoise.research.recipes import main_recipe
+
+
+def test_one_grey_has_the_variance_of_clips_and_no_structure(tmp_path):
+    generator = np.random.default_rng(0)
+    lab = Lab(tmp_path, [])
+    lab.images = [
+        ClipImage(f"{n}.wav", str(n), "", generator.random([128, 96 + n, 1], np.float32)) for n in range(3)
+    ]
+    grey = lab.grey
+    assert grey["mse"] == pytest.approx(np.mean([np.var(clip.image) for clip in lab.images]), rel=1e-4)
+    assert grey["nlpd"] > 0.5 and grey["ms_ssim"] < 0.2
 
 
 def test_a_dim_model_is_right_after_calibration_and_a_noisy_one_is_not(tmp_path, monkeypatch):

@@ -24,8 +24,8 @@ class Figures:
 
     def __init__(self, folder, mse=lambda name: 0.01, clips=120):
         self.folder, self.mse, self.steps = folder, mse, 500
-        self.images = [SimpleNamespace(image=np.array([[[0.4], [0.8]]]))] * clips
-        self.asked, self.seeds = set(), 3
+        self.images, self.asked, self.seeds = [None] * clips, set(), 3
+        self.grey = {"mse": 0.04, "nlpd": 0.9, "ms_ssim": 0.3}
         self.tested = np.arange(clips) % 2 == 0
         self.split = [Clip("a.wav", "a")] * (clips // 2), [Clip("b.wav", "b")] * (clips // 2)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfnoise import codec
 from tfnoise.audio import FrontEnd
@@ -164,6 +165,15 @@ class Lab:
         means = {name: float(np.nanmean(values)) for name, values in chosen.items()}
         return {**means, "bpp_max": float(np.max(chosen["bpp"]))}
 
+    @cached_property
+    def grey(self) -> dict[str, float]:
+        """Mean scores of images of one grey, each clip's own mean: what a model has to be better than."""
+        found = score_clips(_grey, self.images, 0.0).clips
+        return {
+            metric: float(np.nanmean([_number(getattr(clip, metric)) or np.nan for clip in found]))
+            for metric in METRICS
+        }
+
     def calibrated_mse(self, recipe: Recipe, which: np.ndarray) -> np.ndarray:
         """The MSE that is left of clips after the one slope and offset for all their pixels that suit best.
 
@@ -223,6 +233,15 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except (OSError, ValueError):
         return None
+
+
+def _grey(images: tf.Tensor, bpp: tf.Tensor) -> dict[str, tf.Tensor]:
+    """As `FrozenModel.code`, of nothing but the mean."""
+    mean, nothing = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True), tf.zeros(len(images))
+    return {
+        "reconstruction": tf.broadcast_to(mean, tf.shape(images)),
+        **dict.fromkeys(("bpp", "step", "step_index"), nothing),
+    }
 
 
 def _pixels(images: Sequence[np.ndarray]) -> np.ndarray:

@@ -52,6 +52,7 @@ def measure(lab: Lab) -> dict[str, Any]:
         "seeds": lab.seeds,
         "steps": lab.steps,
         "table": table,
+        "grey": lab.grey,
         "claim": claim,
         "pictures": pictures,
         "sounds": sounds,
@@ -64,7 +65,8 @@ def blocks(result: dict[str, Any]) -> list[Block]:
     found: list[Block] = [
         Paragraph(
             "Models that have seen nothing but uniform noise code natural audio. Rows: what they were "
-            "trained with; columns: what natural clips lose. Of MSE and NLPD less is better, of MS-SSIM more."
+            "trained with, and last an image of one grey, each clip's own mean; columns: what natural clips "
+            "lose. Of MSE and NLPD less is better, of MS-SSIM more."
         )
     ]
     clips, seeds, steps = result["clips"], result["seeds"], result["steps"]
@@ -80,7 +82,8 @@ def blocks(result: dict[str, Any]) -> list[Block]:
                         number(rows[loss]["bpp_max"], 4),
                     ]
                     for loss in LOSSES
-                ],
+                ]
+                + [["one grey", *(number(result["grey"][metric]) for metric in TITLES), "–"]],
                 f"{BOTTLENECK_TITLES[bottleneck]}; {clips} clips, "
                 + (f"mean ± standard deviation over {seeds} seeds, " if seeds > 1 else "one seed, ")
                 + f"{steps:,} steps each",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tfnoise.evaluation import METRICS
 from tfnoise.research.blocks import Block, Paragraph, Picture, Table, number
 from tfnoise.research.charts import line_chart
@@ -45,7 +43,7 @@ def measure(lab: Lab) -> dict[str, Any]:
         charts[title] = path
     return {
         "rows": rows,
-        "constant_mse": float(np.mean([np.var(clip.image) for clip in lab.images])),
+        "grey_mse": lab.grey["mse"],
         "charts": charts,
         "steps": lab.steps,
         "clips": len(lab.images),
@@ -73,7 +71,7 @@ def blocks(result: dict[str, Any]) -> list[Block]:
             f"latent channels follows from the rate",
         )
     ]
-    found.append(Paragraph(_no_better_than_grey(rows, result["constant_mse"])))
+    found.append(Paragraph(_no_better_than_grey(rows, result["grey_mse"])))
     above = [row for row in rows if row["bpp_max"] > row["bpp_target"]]
     if above:
         found.append(Paragraph(_above(above)))
@@ -100,11 +98,11 @@ def _grid() -> list[tuple[str, float, str, Recipe]]:
     return points
 
 
-def _no_better_than_grey(rows: list[dict[str, Any]], constant_mse: float) -> str:
-    failed = ", ".join(f"{_point(row)} ({number(row['mse'])})" for row in rows if row["mse"] >= constant_mse)
+def _no_better_than_grey(rows: list[dict[str, Any]], grey_mse: float) -> str:
+    failed = ", ".join(f"{_point(row)} ({number(row['mse'])})" for row in rows if row["mse"] >= grey_mse)
     return (
         f"Where does it stop working? An image of one grey, each clip's own mean, has an MSE of "
-        f"{number(constant_mse)}. No better by MSE: {failed or 'none'}."
+        f"{number(grey_mse)}. No better by MSE: {failed or 'none'}."
     )
 
 
