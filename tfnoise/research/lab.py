@@ -168,10 +168,11 @@ class Lab:
     @cached_property
     def grey(self) -> dict[str, float]:
         """Mean scores of images of one grey, each clip's own mean: what a model has to be better than."""
-        found = score_clips(_grey, self.images, 0.0).clips
+        clips = score_clips(_grey, self.images, 0.0).clips
+        found = {metric: [getattr(clip, metric) for clip in clips] for metric in METRICS}
         return {
-            metric: float(np.nanmean([_number(getattr(clip, metric)) or np.nan for clip in found]))
-            for metric in METRICS
+            metric: float(np.nanmean([np.nan if value is None else value for value in values]))
+            for metric, values in found.items()
         }
 
     def calibrated_mse(self, recipe: Recipe, which: np.ndarray) -> np.ndarray:
