@@ -1,8 +1,9 @@
-"""README.md: the reproduction of the paper, and the shipped model beside codecs of images (see codec.py).
+r"""README.md: the reproduction of the paper, and the shipped model beside codecs of images (see codec.py).
 
 Trained and scored by
 
-    bin/reproduce --budget=paper --everything --data=FOLDER --out=reports/paper
+    bin/reproduce --budget=paper --noise --ceiling --generation --images --sound --why \
+        --data=FOLDER --out=reports/paper
     cp reports/paper/report.json docs/results/reproduction.json
 """
 
