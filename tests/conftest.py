@@ -27,11 +27,11 @@ if _problem():
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
-import json  # noqa: E402
-import subprocess  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
+
+from tests import scripts  # noqa: E402
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -62,64 +62,31 @@ def rated_folder() -> Path:
 
 
 @pytest.fixture
-def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a script of bin/ as `run_script("train", "--loss=mse", timeout=60)`, by default in tmp_path."""
+def run_script(tmp_path: Path) -> Callable[..., scripts.Result]:
+    """Runs a script in this process: `run_script("train", "--loss=mse")`, by default in tmp_path."""
 
-    def run(
-        name: str,
-        *args: str | os.PathLike[str],
-        timeout: float = 300,
-        cwd: Path | None = None,
-        env: dict[str, str] | None = None,
-        **options: Any,
-    ) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(_REPOSITORY / "bin" / name), *map(str, args)]
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            cwd=cwd or tmp_path,
-            env={**os.environ, **(env or {})},
-            **options,
-        )
+    def run(name: str, *arguments: Any, cwd: Path = tmp_path, **options: Any) -> scripts.Result:
+        return scripts.run_script(name, *arguments, cwd=cwd, **options)
 
     return run
 
 
-# The start of a script takes seconds, and a process can call its main several times.
-_MANY = """
-import importlib.machinery, importlib.util, json, sys
-script, command_lines = sys.argv[1], json.loads(sys.argv[2])
-loader = importlib.machinery.SourceFileLoader("script", script)
-module = importlib.util.module_from_spec(importlib.util.spec_from_loader("script", loader))
-loader.exec_module(module)
-for arguments in command_lines:
-    for name in list(module.flags.FLAGS):
-        module.flags.FLAGS[name].unparse()
-    try:
-        module.app.run(module.main, positional="IN...", argv=[script, *arguments])
-    except SystemExit as stop:
-        print(f"status {stop.code}", file=sys.stderr, flush=True)
-"""
+@pytest.fixture
+def run_process(tmp_path: Path) -> Callable[..., scripts.Result]:
+    """As `run_script`, in a process of its own; for tests whose subject is the process."""
+
+    def run(name: str, *arguments: Any, cwd: Path = tmp_path, **options: Any) -> scripts.Result:
+        return scripts.run_process(name, *arguments, cwd=cwd, **options)
+
+    return run
 
 
 @pytest.fixture
-def run_many(tmp_path: Path) -> Callable[..., list[tuple[int, str]]]:
-    """Runs a script of bin/ several times in one process; gives each status and what went to stderr."""
+def run_many(run_script) -> Callable[..., list[tuple[int, str]]]:
+    """Runs a script with several command lines; gives each status and what went to stderr."""
 
     def run(name: str, *command_lines: list[Any]) -> list[tuple[int, str]]:
-        lines = json.dumps([list(map(str, line)) for line in command_lines])
-        command = [sys.executable, "-c", _MANY, str(_REPOSITORY / "bin" / name), lines]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
-        assert "Traceback" not in result.stderr, result.stderr
-        answers, text = [], []
-        for line in result.stderr.splitlines():
-            if line.startswith("status "):
-                answers.append((int(line.split()[1]), "\n".join(text)))
-                text = []
-            else:
-                text.append(line)
-        return answers
+        done = [run_script(name, *line) for line in command_lines]
+        return [(one.status, one.stderr.rstrip("\n")) for one in done]
 
     return run

@@ -20,7 +20,7 @@ def trained(repo_root, tmp_path_factory):
         command = [sys.executable, str(repo_root / "bin" / "train"), f"--loss={loss}", "--json"]
         command.append(f"--flagfile={repo_root / 'configs' / 'quick.cfg'}")
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
-        assert done.returncode == 0, done.stderr
+        assert done.status == 0, done.stderr
         finished[loss] = json.loads(done.stdout)
     return folder, finished
 
@@ -28,7 +28,7 @@ def trained(repo_root, tmp_path_factory):
 def _mse(run_script, folder, *arguments) -> dict[str, float]:
     models = ",".join(f"saved_models/{loss}" for loss in LOSSES)
     done = run_script("evaluate", f"--model={models}", "--json", *arguments, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     report = json.loads(done.stdout)["models"]
     assert all(model["bpp_max"] <= 0.5 for model in report.values())
     return {loss: report[loss]["metrics"]["mse"]["mean"] for loss in LOSSES}

@@ -48,7 +48,7 @@ def test_what_is_not_finished_is_trained_and_the_second_call_trains_nothing(run_
     (tmp_path / "tiny.cfg").write_text("\n".join([*TINY, "--loss=mse"]) + "\n")
     _pretend_finished(tmp_path, "seed0", loss="mse", seed=0)
     done = run_script("sweep", "--flagfile=tiny.cfg", "--seed=0,1", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["finished"] == 2 and report["failed"] == 0
     skipped, run = report["runs"]
@@ -66,7 +66,7 @@ def test_what_is_not_finished_is_trained_and_the_second_call_trains_nothing(run_
 
     before = _contents(tmp_path)
     again = run_script("sweep", "--flagfile=tiny.cfg", "--seed=0,1", "--json")
-    assert again.returncode == 0, again.stderr
+    assert again.status == 0, again.stderr
     assert "2 finished already" in again.stderr and "started" not in again.stderr
     assert json.loads(again.stdout)["runs"] == [skipped, {**run, "trained_now": False}]
     assert _contents(tmp_path) == before
@@ -78,7 +78,7 @@ def test_the_table_of_finished_trainings(run_script, tmp_path):
             name = f"new_{loss.replace('*', '_').replace('+', '_')}_seed{seed}"
             _pretend_finished(tmp_path, name, loss=loss, seed=seed)
     done = run_script("sweep", *TINY, "--seed=0,1", "--loss=mse,0.5*mse+0.5*nlpd", "--name=new")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].endswith(": 4 finished already")
     assert re.split(r"\s{2,}", lines[1]) == [
@@ -99,7 +99,7 @@ def test_the_table_of_finished_trainings(run_script, tmp_path):
 def test_without_an_axis_it_is_one_training_named_by_its_loss(run_script, tmp_path):
     _pretend_finished(tmp_path, "nlpd", loss="nlpd", seed=3)
     done = run_script("sweep", *TINY, "--loss=nlpd", "--seed=3", "--json")
-    assert done.returncode == 0 and "1 training in runs/sweep: 1 finished already" in done.stderr
+    assert done.status == 0 and "1 training in runs/sweep: 1 finished already" in done.stderr
     (run,) = json.loads(done.stdout)["runs"]
     assert run["name"] == "nlpd" and run["axes"] == {}
 
@@ -139,7 +139,7 @@ def test_a_run_begun_with_other_flags_is_refused_before_the_others_start(run_scr
     _pretend_finished(tmp_path, "seed1", loss="mse", seed=1, learning_rate=0.5)
     before = _contents(tmp_path)
     done = run_script("sweep", *TINY, "--loss=mse", "--seed=0,1")
-    assert done.returncode == 2
+    assert done.status == 2
     (line,) = done.stderr.splitlines()
     assert "runs/sweep/seed1 holds a run with other flags: --learning_rate=0.5 (now 0.001)" in line
     assert "another --sweep_dir" in line and _contents(tmp_path) == before
@@ -149,7 +149,7 @@ def test_help_has_an_example_and_the_flags_of_a_training(run_script):
     started = time.monotonic()
     done = run_script("sweep", "--help")
     assert time.monotonic() - started < 4
-    assert done.returncode == 0
+    assert done.status == 0
     assert "bin/sweep --flagfile=configs/quick.cfg --loss=mse,ms_ssim,nlpd --seed=0,1,2" in done.stdout
     train = run_script("train", "--help").stdout
     assert set(re.findall(r"^  --\S+", train, re.MULTILINE)) <= set(
@@ -162,7 +162,7 @@ def test_a_failing_training_is_named_and_stops_no_other(run_script, tmp_path):
     # The first one's loss is no number any more after a step.
     grid = [*TINY, "--loss=mse", "--learning_rate=1e30,0.001", "--jobs=2", "--json"]
     done = run_script("sweep", *grid)
-    assert done.returncode == 1
+    assert done.status == 1
     failed, finished = json.loads(done.stdout)["runs"]
     assert failed["status"] == "failed" and failed["model"] is None and failed["distortion"] is None
     assert "--learning_rate" in failed["error"] and "status 1" in failed["error"]
@@ -172,7 +172,7 @@ def test_a_failing_training_is_named_and_stops_no_other(run_script, tmp_path):
     assert failed["log"] in last and "Traceback" not in done.stderr
 
     again = run_script("sweep", *grid)
-    assert again.returncode == 1 and "1 finished already, 1 begun" in again.stderr
+    assert again.status == 1 and "1 finished already, 1 begun" in again.stderr
     assert [run["trained_now"] for run in json.loads(again.stdout)["runs"]] == [True, False]
 
 
@@ -198,7 +198,7 @@ def test_a_sweep_that_is_ended_goes_on(run_script, repo_root, tmp_path, how):
         assert not (tmp_path / "runs/sweep/seed1").exists()
 
     again = run_script("sweep", *grid, "--json")
-    assert again.returncode == 0, again.stderr
+    assert again.status == 0, again.stderr
     assert "0 finished already, 1 begun" in again.stderr
     assert json.loads(again.stdout)["finished"] == 2
     if how == signal.SIGKILL:

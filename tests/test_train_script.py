@@ -35,7 +35,7 @@ def audio_folder(tmp_path_factory):
 
 def test_the_whole_job_and_its_second_call(run_script, tmp_path, audio_folder):
     done = run_script("train", *TINY, "--loss=ms_ssim", f"--val_data={audio_folder}", "--checkpoint_every=4")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     run_dir, version = tmp_path / "runs" / "ms_ssim", tmp_path / "saved_models" / "ms_ssim" / "1"
     assert "bad.wav" in done.stdout and "1 of 2 clips" in done.stdout
     assert "saved_models/ms_ssim/1" in done.stdout
@@ -64,17 +64,17 @@ def test_the_whole_job_and_its_second_call(run_script, tmp_path, audio_folder):
 
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     again = run_script("train", *TINY, "--loss=ms_ssim", "--json")
-    assert again.returncode == 0, again.stderr
+    assert again.status == 0, again.stderr
     assert json.loads(again.stdout)["model"] == "saved_models/ms_ssim/1"
     assert "finished" in again.stderr
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
 
     other = run_script("train", *TINY, "--loss=ms_ssim", "--seed=1")
-    assert other.returncode == 2
+    assert other.status == 2
     assert "--seed=0 (now 1)" in other.stderr and len(other.stderr.strip().splitlines()) == 1
 
     anew = run_script("train", *TINY, "--loss=ms_ssim", "--seed=1", "--overwrite")
-    assert anew.returncode == 0, anew.stderr
+    assert anew.status == 0, anew.stderr
     assert (tmp_path / "saved_models" / "ms_ssim" / "2").is_dir()
 
 
@@ -82,7 +82,7 @@ def test_a_sum_of_losses_with_fitted_parameters(run_script, tmp_path):
     fit_nlpd(np.random.default_rng(0).uniform(size=(2, 48, 48, 1)), scales=3).save(tmp_path / "nlpd.json")
     arguments = [*TINY, "--loss=0.5*ms_ssim + .5*nlpd", "--nlpd_parameters=nlpd.json", "--json"]
     done = run_script("train", *arguments)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["model"] == "saved_models/0.5_ms_ssim_0.5_nlpd/1"
     assert report["flags"]["loss"] == "0.5*ms_ssim+0.5*nlpd"
@@ -91,10 +91,10 @@ def test_a_sum_of_losses_with_fitted_parameters(run_script, tmp_path):
     assert len(settings["training"]["nlpd_parameters"]["sigma"]) == 3
 
     same = run_script("train", *[argument.replace(" ", "") for argument in arguments])
-    assert same.returncode == 0 and "finished" in same.stderr
+    assert same.status == 0 and "finished" in same.stderr
     fit_nlpd(np.random.default_rng(1).uniform(size=(2, 48, 48, 1)), scales=3).save(tmp_path / "nlpd.json")
     other = run_script("train", *arguments)
-    assert other.returncode == 2 and "--nlpd_parameters=fitted to 2 images, sigma" in other.stderr
+    assert other.status == 2 and "--nlpd_parameters=fitted to 2 images, sigma" in other.stderr
     assert len(other.stderr.strip().splitlines()) == 1 and len(other.stderr) < 500
 
 
@@ -102,7 +102,7 @@ def test_help_answers_within_four_seconds(run_script):
     started = time.monotonic()
     done = run_script("train", "--help")
     assert time.monotonic() - started < 4
-    assert done.returncode == 0 and "bin/train --loss=ms_ssim" in done.stdout
+    assert done.status == 0 and "bin/train --loss=ms_ssim" in done.stdout
     for flag in ("loss", "noise", "bottleneck", "bpp", "levels", "quantizer_s", "val_data", "run_dir"):
         assert f"--{flag}" in done.stdout
 
@@ -134,7 +134,7 @@ def test_refused_in_one_line_before_anything_is_written(run_many, tmp_path):
 
 def test_divergence_exits_with_one_and_one_line(run_script):
     done = run_script("train", *TINY, "--loss=mse", "--learning_rate=1e30")
-    assert done.returncode == 1
+    assert done.status == 1
     assert "step-0" in done.stderr and "--learning_rate" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -143,4 +143,4 @@ def test_every_config_is_read_and_sets_what_it_says(run_script, repo_root, name)
     config = repo_root / "configs" / f"{name}.cfg"
     # A name that is refused after all flags were read and checked, so that nothing is trained.
     done = run_script("train", f"--flagfile={config}", "--name=7")
-    assert done.returncode == 2 and "--name=7" in done.stderr
+    assert done.status == 2 and "--name=7" in done.stderr

@@ -32,16 +32,16 @@ def librosa():
 
 def test_without_librosa_it_says_so(run_script):
     done = run_script("benchmark", "audio", f"--librosa_python={sys.executable}")
-    assert done.returncode == 1 and "No module named 'librosa'" in done.stderr
+    assert done.status == 1 and "No module named 'librosa'" in done.stderr
     assert sys.executable in done.stderr and len(done.stderr.strip().splitlines()) == 1
     absent = run_script("benchmark", "audio", "--librosa_python=/nowhere/python")
-    assert absent.returncode == 1 and "/nowhere/python: cannot be run" in absent.stderr
+    assert absent.status == 1 and "/nowhere/python: cannot be run" in absent.stderr
 
 
 @pytest.mark.slow
 def test_the_pipeline_is_measured(run_script):
     done = run_script("benchmark", "pipeline", "--clips=5", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     runs = json.loads(done.stdout)["runs"]
     assert [(run["clips"], run["state"]) for run in runs] == [
         (1, "first time"),

@@ -33,13 +33,13 @@ def test_the_straightforward_nlpd_is_the_same_distance():
 @pytest.mark.parametrize("arguments", [[], ["speed"], ["losses", "losses"], ["losses", "--rounds=2"]])
 def test_wrong_usage(run_script, arguments):
     done = run_script("benchmark", *arguments)
-    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
+    assert done.status == 2 and len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.slow
 def test_losses_as_json(run_script):
     done = run_script("benchmark", "losses", "--rounds=5", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     report = json.loads(done.stdout)
     assert {(row["loss"], row["direction"]) for row in report["losses"]} == {
         (loss, direction) for loss in ("ms_ssim", "nlpd") for direction in ("forward", "forward and backward")

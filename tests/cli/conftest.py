@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.scripts import Result
+
 _TOY = '''#!/usr/bin/env python3
 """Learn a toy from noise.
 
@@ -20,17 +22,18 @@ import sys
 sys.path.insert(0, ROOT)
 from tfnoise.cli import start
 start.prepare()
-from absl import flags
 from tfnoise.cli import app, output
 from tfnoise.errors import InputError, UsageError
-FLAGS = flags.FLAGS
-flags.DEFINE_enum("loss", "mse", ["mse", "nlpd"], "What is minimised.")
-flags.DEFINE_float("bpp", 0.5, "Target rate.")
-flags.DEFINE_integer("steps", 3, "Steps.")
-flags.DEFINE_boolean("overwrite", False, "Replace what is there.")
-flags.DEFINE_string("output", None, "Where to write.", short_name="o")
-flags.DEFINE_string("fail", "", "How to fail.")
-def main(arguments):
+AT_LEAST = 0
+POSITIONAL = WORDS
+def define_flags(define):
+    define.enum("loss", "mse", ["mse", "nlpd"], "What is minimised.")
+    define.float("bpp", 0.5, "Target rate.")
+    define.integer("steps", 3, "Steps.")
+    define.boolean("overwrite", False, "Replace what is there.")
+    define.string("output", None, "Where to write.", short_name="o")
+    define.string("fail", "", "How to fail.")
+def main(arguments, FLAGS):
     if FLAGS.fail == "input":
         raise InputError("in.wav: too short\\nmake it longer")
     if FLAGS.fail == "usage":
@@ -67,12 +70,12 @@ def main(arguments):
     if FLAGS.fail == "help":
         assert "tensorflow" not in sys.modules
 if __name__ == "__main__":
-    app.run(main, positional=POSITIONAL)
+    app.run(sys.modules[__name__])
 '''
 
 
 @pytest.fixture
-def toy(tmp_path: Path, repo_root: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def toy(tmp_path: Path, repo_root: Path) -> Callable[..., Result]:
     """Runs the script; `python` takes options of the interpreter, `positional` goes to `app.run`."""
 
     def run(
@@ -80,11 +83,11 @@ def toy(tmp_path: Path, repo_root: Path) -> Callable[..., subprocess.CompletedPr
         python: tuple[str, ...] = (),
         positional: str | None = "[IN...]",
         env: dict[str, str] | None = None,
-    ) -> subprocess.CompletedProcess[str]:
+    ) -> Result:
         script = tmp_path / "bin" / "toy"
         script.parent.mkdir(exist_ok=True)
-        script.write_text(_TOY.replace("ROOT", repr(str(repo_root))).replace("POSITIONAL", repr(positional)))
-        return subprocess.run(
+        script.write_text(_TOY.replace("ROOT", repr(str(repo_root))).replace("WORDS", repr(positional)))
+        done = subprocess.run(
             [sys.executable, *python, str(script), *args],
             capture_output=True,
             text=True,
@@ -92,5 +95,6 @@ def toy(tmp_path: Path, repo_root: Path) -> Callable[..., subprocess.CompletedPr
             cwd=tmp_path,
             env={**os.environ, **(env or {})},
         )
+        return Result(done.returncode, done.stdout, done.stderr)
 
     return run

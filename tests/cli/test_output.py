@@ -80,7 +80,7 @@ def test_json_refuses_what_it_cannot_hold():
 
 
 def test_messages_go_to_stderr_while_json_goes_to_stdout(capsys):
-    with output.messages_to_stderr():
+    with output.json_on_stdout():
         print("hello")
         output.print_json({"a": 1})
     captured = capsys.readouterr()

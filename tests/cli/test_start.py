@@ -48,7 +48,7 @@ def test_missing_packages_are_named_with_the_remedy(monkeypatch, capsys):
 
 def test_a_script_says_so_in_an_empty_environment(toy):
     result = toy("--help", python=("-S",))
-    assert result.returncode == 1
+    assert result.status == 1
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1
     assert "pip install -e ." in result.stderr or "activate" in result.stderr

@@ -35,7 +35,7 @@ MODEL = "--model=saved_models/entropy"
 
 def test_there_and_back(run_script, place):
     done = run_script("compress", "sounds", "-o", "coded", MODEL, "--json")
-    assert done.returncode == 1, done.stderr
+    assert done.status == 1, done.stderr
     report = json.loads(done.stdout)
     assert [row["path"] for row in report["files"]] == ["coded/a.tfn", "coded/more/b.tfn"]
     [left_out] = report["left_out"]
@@ -43,7 +43,7 @@ def test_there_and_back(run_script, place):
     for row in report["files"]:
         assert 0 < row["bpp_payload"] <= 0.125 < row["bpp_file"] and row["intact"]
     back = run_script("decompress", "coded", "-o", "out", "--iterations=2", "--json")
-    assert back.returncode == 0, back.stderr
+    assert back.status == 0, back.stderr
     for name, rate_hz, samples in (("a.wav", 22050, 16000), ("more/b.wav", 8000, 5001)):
         info = soundfile.info(place / "out" / name)
         assert (info.samplerate, info.frames, info.channels) == (rate_hz, samples, 1)
@@ -56,12 +56,12 @@ def test_there_and_back(run_script, place):
 def test_the_shipped_model_is_there_for_all(run_script, place):
     """Without a model of that name below the working folder; and a file finds its model again."""
     done = run_script("compress", "sounds/a.flac", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     [row] = json.loads(done.stdout)["files"]
     assert row["path"] == "sounds/a.tfn" and 0.45 <= row["bpp_payload"] <= 0.5
     assert abs(row["bpp_estimated"] - row["bpp_payload"]) * 128 * 46 <= 15
     back = run_script("decompress", "sounds/a.tfn", "--iterations=1")
-    assert back.returncode == 0 and soundfile.info(place / "sounds" / "a.wav").frames == 16000
+    assert back.status == 0 and soundfile.info(place / "sounds" / "a.wav").frames == 16000
     told = run_script("info", "sounds/a.tfn")
     assert "best/" in told.stdout and re.search("range coded|adaptive", told.stdout)
 
@@ -70,7 +70,7 @@ def test_two_names_of_one_folder_are_one_place(run_script, place):
     (place / "also").symlink_to(place / "sounds", target_is_directory=True)
     shutil.copy(place / "sounds" / "a.flac", place / "sounds" / "a.ogg")
     done = run_script("compress", "sounds/a.flac", "also/a.ogg", MODEL)
-    assert done.returncode == 1 and "would be written to it" in done.stderr
+    assert done.status == 1 and "would be written to it" in done.stderr
     assert not list(place.rglob("*.tfn"))
 
 
@@ -78,14 +78,14 @@ def test_one_bad_name_or_file_leaves_the_others(run_script, place):
     shutil.copy(place / "sounds" / "a.flac", place / "sounds" / "bad\udcff.flac")
     shutil.copy(place / "sounds" / "a.flac", place / "sounds" / ("a" * 245 + ".flac"))
     done = run_script("compress", "sounds", "-o", "coded", MODEL, "--json")
-    assert done.returncode == 1, done.stderr
+    assert done.status == 1, done.stderr
     report = json.loads(done.stdout)
     names = {row["path"] for row in report["files"]}
     assert {"coded/a.tfn", "coded/more/b.tfn", f"coded/{'a' * 245}.tfn"} <= names
     assert len(report["left_out"]) == 4 - len(names) + 1
     (place / "coded" / "cut.tfn").write_bytes((place / "coded" / "a.tfn").read_bytes()[:50])
     told = run_script("info", "coded", "--json")
-    assert told.returncode == 1 and len(json.loads(told.stdout)["files"]) == len(names)
+    assert told.status == 1 and len(json.loads(told.stdout)["files"]) == len(names)
 
 
 def test_a_signal_leaves_nothing_half_written(repo_root, place):
@@ -117,12 +117,12 @@ def test_a_damaged_file(run_script, place):
     data[-10] ^= 1
     path.write_bytes(data)
     refused = run_script("decompress", "sounds/a.tfn", "-o", "x.wav")
-    assert refused.returncode == 1 and "sounds/a.tfn: block 0 is damaged" in refused.stderr
+    assert refused.status == 1 and "sounds/a.tfn: block 0 is damaged" in refused.stderr
     assert not (place / "x.wav").exists()
     told = run_script("info", "sounds/a.tfn", "--json")
-    assert told.returncode == 3 and json.loads(told.stdout)["files"][0]["intact"] is False
+    assert told.status == 3 and json.loads(told.stdout)["files"][0]["intact"] is False
     rest = run_script("decompress", "sounds/a.tfn", "-o", "x.wav", "--on_damage=conceal", "--iterations=1")
-    assert rest.returncode == 3 and "block 0 is damaged" in rest.stdout
+    assert rest.status == 3 and "block 0 is damaged" in rest.stdout
     assert soundfile.info(place / "x.wav").frames == 16000
 
 
@@ -164,4 +164,4 @@ def test_a_file_without_a_sample_is_told_of(run_script, place):
     )
     (place / "none.tfn").write_bytes(write_header(header))
     done = run_script("info", "none.tfn")
-    assert done.returncode == 0 and "none.tfn" in done.stdout, done.stderr
+    assert done.status == 0 and "none.tfn" in done.stdout, done.stderr

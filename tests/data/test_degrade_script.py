@@ -50,7 +50,7 @@ def contents(place: Path) -> dict[str, bytes]:
 
 def test_a_folder_becomes_a_set_and_the_same_again(folder, run_script, tmp_path):
     result = run_script("degrade", "in", "-o", "new/set", "--json")
-    assert result.returncode == 0, result.stderr
+    assert result.status == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["clips"] == 3 and report["files"] == 15 and report["list"] == "new/set/pmqd.csv"
     assert len(report["left_out"]) == 3 and result.stderr.count("left out: in/") == 3
@@ -78,7 +78,7 @@ def test_a_folder_becomes_a_set_and_the_same_again(folder, run_script, tmp_path)
     drawn = [float(row["degradation_intensity"]) for row in rows]
     assert drawn[:3] == [0, 0, 0] and len(set(drawn[3:])) == 12 and 0 <= min(drawn) <= max(drawn) <= 100
 
-    assert run_script("degrade", "in", "-o", "again").returncode == 0
+    assert run_script("degrade", "in", "-o", "again").status == 0
     assert contents(tmp_path / "again") == contents(written)
 
 
@@ -263,12 +263,12 @@ def test_a_run_that_is_ended_leaves_nothing_that_the_next_one_trips_over(
     if how == signal.SIGINT:
         assert run.returncode == 130 and not list(tmp_path.glob(".set.*"))
     result = run_script("degrade", "in", "-o", "set")
-    assert result.returncode == 0, result.stderr
+    assert result.status == 0, result.stderr
     assert ("note: " in result.stdout) == (how == signal.SIGKILL)
     assert len(read_list(str(tmp_path / "set"))) == 15
 
 
 def test_help_has_an_example(run_script):
     result = run_script("degrade", "--help")
-    assert result.returncode == 0 and "bin/degrade FOLDER_OF_AUDIO -o" in result.stdout
+    assert result.status == 0 and "bin/degrade FOLDER_OF_AUDIO -o" in result.stdout
     assert "REAPER" in result.stdout

@@ -34,15 +34,15 @@ def rated(tmp_path_factory):
 
 def test_the_whole_way_from_ratings_to_json_table_and_picture(run_script, tmp_path, rated):
     fitted = run_script("fit_nlpd", f"--data={rated}", "-o", tmp_path / "nlpd.json")
-    assert fitted.returncode == 0, fitted.stderr
+    assert fitted.status == 0, fitted.stderr
     assert "wrote" in fitted.stdout and "27 of 27 clips" in fitted.stdout
     assert "too small" not in fitted.stdout
     deep = run_script("fit_nlpd", f"--data={rated}", "-o", tmp_path / "deep.json", "--scales=12")
-    assert deep.returncode == 0 and "Scale 9, 10, 11, 12: the images are too small" in deep.stdout
+    assert deep.status == 0 and "Scale 9, 10, 11, 12: the images are too small" in deep.stdout
 
     options = [f"--ratings={rated / 'ratings.csv'}", "--resamples=100"]
     done = run_script("correlate", *options, f"--nlpd_parameters={tmp_path / 'nlpd.json'}", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["pairs"], report["references"], report["identical_pairs"]) == (24, 3, 3)
     assert len(report["left_out"]) == 2 and "line 26: rating is empty" in report["left_out"][0]
@@ -58,7 +58,7 @@ def test_the_whole_way_from_ratings_to_json_table_and_picture(run_script, tmp_pa
     assert (tmp_path / "correlation.png").read_bytes().startswith(b"\x89PNG")
 
     again = run_script("correlate", *options)
-    assert again.returncode == 0 and "wrote correlation_2.png" in again.stdout
+    assert again.status == 0 and "wrote correlation_2.png" in again.stdout
     assert "NLPD 2016" in again.stdout and "2 left out" in again.stdout and "Spearman" in again.stdout
     assert "3 of the pairs are a clip with itself" in again.stdout
     assert "24/24" in again.stderr
@@ -141,7 +141,7 @@ def test_fitting_is_refused_in_one_line(run_many, tmp_path):
 @pytest.mark.slow
 def test_listeners_of_coded_speech_agree_with_nlpd_more_than_with_mse(run_script, rated_folder):
     done = run_script("correlate", f"--ratings={rated_folder / 'ratings.csv'}", "--plot=", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     report = json.loads(done.stdout)
     with open(rated_folder / "ratings.csv", newline="") as source:
         assert report["pairs"] == len(list(csv.DictReader(source))) and not report["left_out"]

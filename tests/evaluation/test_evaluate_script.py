@@ -21,7 +21,7 @@ def test_a_folder_with_everything_wrong_is_scored_without_what_is_wrong(
 ):
     arguments = [f"--model={tiny_model}", f"--data={mixed_folder}", "--plots=pictures/new", "--plots_clips=2"]
     result = run_script("evaluate", *arguments, "--json", "--seed=3")
-    assert result.returncode == 0, result.stderr
+    assert result.status == 0, result.stderr
     report = json.loads(result.stdout)
     model = report["models"]["tiny"]
     assert model["clips"] == 4 and 0 < model["bpp"] <= model["bpp_max"] <= 0.5 == model["bpp_target"]
@@ -51,7 +51,7 @@ def test_models_of_one_name_side_by_side(run_script, tiny_model, levels_model, m
     result = run_script(
         "evaluate", f"--model={tiny_model},other/tiny/1", f"--data={mixed_folder / 'audio' / 'low.wav'}"
     )
-    assert result.returncode == 0, result.stderr
+    assert result.status == 0, result.stderr
     header, _, first, second, *_ = result.stdout.splitlines()
     assert header.split() == ["model", "clips", "MSE", "NLPD", "MS-SSIM-4", "bpp", "largest"]
     assert first.split()[:2] == [str(tiny_model), "1"] and second.split()[:2] == ["other/tiny/1", "1"]
@@ -143,12 +143,12 @@ def test_fitted_nlpd_parameters_change_nlpd_alone(run_script, tiny_model, mixed_
     assert before["mse"] == after["mse"] and before["ms_ssim"] == after["ms_ssim"]
     assert before["nlpd"]["mean"] != after["nlpd"]["mean"]
     bad = run_script("evaluate", *arguments, f"--nlpd_parameters={mixed_folder / 'pmqd.csv'}")
-    assert bad.returncode == 1 and "is no file of NLPD parameters" in bad.stderr
+    assert bad.status == 1 and "is no file of NLPD parameters" in bad.stderr
 
 
 def test_sounds_are_scored_beside_the_front_end(run_script, tiny_model, mixed_folder):
     done = run_script("evaluate", f"--model={tiny_model}", f"--data={mixed_folder}", "--audio", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     report = json.loads(done.stdout)
     model, alone = report["models"]["tiny"]["audio"], report["front_end_audio"]["front end alone"]
     assert model["clips"] == alone["clips"] == report["models"]["tiny"]["clips"]

@@ -28,7 +28,7 @@ def test_a_sound_through_a_model(run_script, sounds, tiny_model, tmp_path):
     done = run_script(
         "resynthesize", sounds / "a.flac", "-o", "new/b.flac", f"--model={tiny_model}", "--json", "--picture"
     )
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     [row] = json.loads(done.stdout)["files"]
     written, rate_hz = soundfile.read(tmp_path / "new" / "b.flac")
     assert (rate_hz, written.shape) == (22050, (20001,)) and row["output"] == "new/b.flac"
@@ -50,15 +50,15 @@ def test_the_front_end_alone_is_near_and_the_level_stays(run_script, sounds, tmp
     original = soundfile.read(sounds / "a.flac")[0].mean(1)
     assert np.std(written) == pytest.approx(np.std(original), rel=0.1)
     again = run_script(*arguments)
-    assert again.returncode == 1 and "plain.wav: is there already" in again.stderr
+    assert again.status == 1 and "plain.wav: is there already" in again.stderr
     before = (tmp_path / "plain.wav").read_bytes()
-    assert run_script(*arguments, "--overwrite").returncode == 0
+    assert run_script(*arguments, "--overwrite").status == 0
     assert (tmp_path / "plain.wav").read_bytes() == before
 
 
 def test_a_folder_is_mirrored_and_a_bad_file_is_named(run_script, sounds, tmp_path):
     done = run_script("resynthesize", sounds, "-o", "out", "--front_end_only", "--iterations=2")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     found = sorted(
         path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.wav")
     )
@@ -67,7 +67,7 @@ def test_a_folder_is_mirrored_and_a_bad_file_is_named(run_script, sounds, tmp_pa
     assert np.all(quiet == 0) and len(quiet) == 9000 and rate_hz == 16000
     assert f"left out: {sounds / 'bad.wav'}" in done.stdout
     beside = run_script("resynthesize", sounds / "a.flac", "--front_end_only", "--iterations=1")
-    assert beside.returncode == 0 and (sounds / "a.front_end.wav").is_file()
+    assert beside.status == 0 and (sounds / "a.front_end.wav").is_file()
 
 
 def test_a_loud_sound_does_not_clip(run_script, tmp_path):
@@ -105,7 +105,7 @@ def test_refusals_are_one_line(run_many, sounds, tiny_model, levels_model, tmp_p
 
 def test_needs_an_input(run_script):
     done = run_script("resynthesize")
-    assert done.returncode == 2 and "needs 1 or more arguments" in done.stderr
+    assert done.status == 2 and "needs 1 or more arguments" in done.stderr
 
 
 def test_an_input_is_never_replaced(run_many, sounds):

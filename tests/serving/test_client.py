@@ -157,22 +157,22 @@ def test_the_script_end_to_end(stand_in, exported, name, waveform, run_script, t
     both = [f"--name={name}", f"--model={export_dir / name}"]
     rest, grpc = [f"--server={stand_in['rest']}", *both], ["--grpc", f"--server={stand_in['grpc']}", *both]
     done = run_script("client", "compress", "in.wav", "-o", "rest.tfn", *rest)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     done = run_script("client", "compress", "in.wav", "-o", "grpc.tfn", *grpc, "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     (row,) = json.loads(done.stdout)["files"]
     assert row["path"] == "grpc.tfn" and row["intact"]
     assert (tmp_path / "rest.tfn").read_bytes() == (tmp_path / "grpc.tfn").read_bytes()
     done = run_script("client", "decompress", "rest.tfn", *rest)
-    assert done.returncode == 0 and "wrote rest.wav" in done.stdout
+    assert done.status == 0 and "wrote rest.wav" in done.stdout
     assert soundfile.info(str(tmp_path / "rest.wav")).frames == 12000
     again = run_script("client", "decompress", "rest.tfn", *rest)
-    assert again.returncode == 1 and "--force" in again.stderr
+    assert again.status == 1 and "--force" in again.stderr
     (tmp_path / "cut.tfn").write_bytes((tmp_path / "rest.tfn").read_bytes()[:-5])
     cut = run_script("client", "decompress", "cut.tfn", *rest)
-    assert cut.returncode == 1 and "bin/decompress --on_damage" in cut.stderr
+    assert cut.status == 1 and "bin/decompress --on_damage" in cut.stderr
     status = run_script("client", "status", *rest)
-    assert status.returncode == 0 and "AVAILABLE" in status.stdout
+    assert status.status == 0 and "AVAILABLE" in status.stdout
     told = run_script("client", "metadata", *rest, "--json")
     assert json.loads(told.stdout)["training"] == {"loss": "mse"}
 

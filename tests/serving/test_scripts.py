@@ -38,7 +38,7 @@ def test_a_runs_last_checkpoint_is_exported(swept, run_script):
     before = {run.parent.name: json.loads((run.parent / "finished.json").read_text()) for run in runs}
     run_dir = runs[0].parent
     done = run_script("export", f"--run_dir={run_dir}", "--name=again", "--json", cwd=swept)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["model"] == "saved_models/again/1"
     trained = swept / before[run_dir.name]["model"]
@@ -54,7 +54,7 @@ def test_of_a_sweep_the_best_run_is_exported(swept, run_script):
     }
     best = min(distortions, key=distortions.get)
     done = run_script("export", f"--run_dir={runs[0].parent}", "--export_dir=best", cwd=swept)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     assert f"{best}: the best of 2 runs by distortion" in done.stdout
     assert (swept / "best" / best / "1" / "saved_model.pb").is_file()
 
@@ -112,7 +112,7 @@ def test_without_a_server_the_docker_command_is_printed(exported, run_script, tm
     export_dir = exported.version.parents[1].resolve()
     environment = {"PATH": "/nowhere", "TENSORFLOW_MODEL_SERVER": ""}
     done = run_script("serve", f"--export_dir={export_dir}", "--rest_port=9001", env=environment)
-    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "docker" in done.stderr
+    assert done.status == 1 and done.stderr.count("\n") == 1 and "docker" in done.stderr
     command = shlex.split(done.stdout)
     assert command[:3] == ["docker", "run", "--rm"] and "tensorflow/serving:2.14.1" in command
     assert f"-v{export_dir}:{export_dir}:ro" in command and "-p9001:8501" in command
@@ -140,7 +140,7 @@ def test_a_wrong_variable_is_named(exported, run_script):
         f"--export_dir={exported.version.parents[1]}",
         env={"TENSORFLOW_MODEL_SERVER": "/no/such/server"},
     )
-    assert done.returncode == 1 and "/no/such/server" in done.stderr and done.stderr.count("\n") == 1
+    assert done.status == 1 and "/no/such/server" in done.stderr and done.stderr.count("\n") == 1
 
 
 def _until(ready, timeout_s: float = 60.0):

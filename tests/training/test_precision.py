@@ -33,13 +33,13 @@ def test_auto_is_chosen_once(run_script, tmp_path):
     ]
     flags += ["--precision=auto", "--json"]
     done = run_script("train", *flags)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     chosen = json.loads(done.stdout)["flags"]["precision"]
     assert chosen in ("float32", "bfloat16") and f"precision: {chosen}" in done.stderr
     again = run_script("train", *flags)
-    assert again.returncode == 0 and "this training is finished" in again.stderr
+    assert again.status == 0 and "this training is finished" in again.stderr
     record = json.loads((tmp_path / "runs" / "mse" / "flags.json").read_text())
     record["precision"] = "bfloat16" if chosen == "float32" else "float32"
     (tmp_path / "runs" / "mse" / "flags.json").write_text(json.dumps(record))
     kept = run_script("train", *flags)
-    assert kept.returncode == 0 and "this training is finished" in kept.stderr
+    assert kept.status == 0 and "this training is finished" in kept.stderr

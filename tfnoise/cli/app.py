@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import os
 import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
 from absl import flags
@@ -23,8 +24,11 @@ from absl import flags
 from absl import logging as absl_logging
 
 from tfnoise.cli import flagfiles, help_text, interrupts, output
+from tfnoise.cli.verb import FlagDefiner, Verb
 from tfnoise.errors import InputError, UsageError
 
+# Of scripts whose flags are global still.
+GLOBAL_FLAGS: flags.FlagValues | None = None
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 128 + signal.SIGINT
@@ -60,41 +64,38 @@ _TENSORFLOW_ERRORS = (
 )
 
 
-flags.DEFINE_boolean("help", False, "Show this help.", short_name="h")
-
-
-def run(
-    main: Callable[[list[str]], int | None],
-    positional: str | None = None,
-    at_least: int = 0,
-    argv: Sequence[str] | None = None,
-    doc: str | None = None,
-) -> NoReturn:
-    """Runs a script and exits with its status.
+def run(verb: str | Verb) -> NoReturn:
+    """Runs a verb with the command line and exits with its status.
 
     Args:
-      main: gets the arguments beside flags; returns an exit status, or None for 0. To refuse values of flags
-        that do not work together it raises `UsageError`.
-      positional: how the help calls the arguments beside flags, as "IN..."; None refuses any.
-      at_least: how many of them must be there.
-      argv: the command line, `sys.argv` by default.
-      doc: the help's description and, after a line "Example:", its example; by default the docstring of the
-        script.
+      verb: name of a module of `tfnoise.cli`, as "train", or such a module.
 
     Raises:
       SystemExit: always.
     """
-    argv = list(sys.argv if argv is None else argv)
-    script = os.path.basename(argv[0]) or "tfnoise"
-    if doc is None:
-        doc = main.__globals__.get("__doc__")  # type: ignore[attr-defined]
     for stream in (sys.stdout, sys.stderr):
         # File names may hold bytes that are no text; printing one must not end a run.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     interrupts.install()
+    module = importlib.import_module(f"tfnoise.cli.{verb}") if isinstance(verb, str) else verb
+    sys.exit(call(module, sys.argv))
+
+
+def call(verb: Verb, argv: Sequence[str]) -> int:
+    """Runs a verb in this process, with flags of its own; no global flag is defined, read or changed.
+
+    Args:
+      verb: the module.
+      argv: command line, beginning with the script's path.
+
+    Returns:
+      The exit status; an error is one line on stderr.
+    """
+    argv = list(argv)
+    script = os.path.basename(argv[0]) or "tfnoise"
     try:
-        status = _run(main, positional, at_least, argv, doc)
+        status = _call(verb, argv)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does; Python's flush at exit must not complain either.
@@ -115,35 +116,39 @@ def run(
         status = _report(script, "out of memory; use smaller batches or fewer files at once", FAILED)
     except Exception as error:
         status = _report(script, _other_error(error), FAILED)
-    sys.exit(status)
+    return status
 
 
-def _run(
-    main: Callable[[list[str]], int | None],
-    positional: str | None,
-    at_least: int,
-    argv: list[str],
-    doc: str | None,
-) -> int:
+def _call(verb: Verb, argv: list[str]) -> int:
+    values = GLOBAL_FLAGS or flags.FlagValues()
+    if GLOBAL_FLAGS is None:
+        FlagDefiner(values).boolean("help", False, "Show this help.", short_name="h")
+        output.define_flags(FlagDefiner(values))
+    verb.define_flags(FlagDefiner(values))
     if _asks_for_help(argv[1:]):
-        print(help_text.render(_command(argv), doc, positional, flags.FLAGS), end="")
+        text = help_text.render(_command(argv), verb.__doc__, verb.POSITIONAL, values, verb.__name__)
+        print(text, end="")
         return 0
-    arguments = _parse(argv)
-    if positional is None and arguments:
+    # absl's own, as --verbosity: accepted, but not listed.
+    for flag in flags.FLAGS.flags_by_module_dict()[absl_logging.__name__]:
+        if flag.name not in values:
+            values[flag.name] = flag
+    arguments = _parse(argv, values)
+    if verb.POSITIONAL is None and arguments:
         raise UsageError(f"unexpected argument {arguments[0]!r}; flags are written --flag=value")
-    if len(arguments) < at_least:
-        raise UsageError(f"needs {at_least} or more arguments ({positional}), got {len(arguments)}")
-    if flags.FLAGS["verbosity"].using_default_value and os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3":
+    if len(arguments) < verb.AT_LEAST:
+        raise UsageError(f"needs {verb.AT_LEAST} or more arguments ({verb.POSITIONAL}), got {len(arguments)}")
+    if values["verbosity"].using_default_value and os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3":
         absl_logging.set_verbosity(absl_logging.ERROR)
-    with output.messages_to_stderr() if output.json_requested() else contextlib.nullcontext():
-        return main(arguments) or 0
+    with output.json_on_stdout() if values.json else contextlib.nullcontext():
+        return verb.main(arguments, values) or 0
 
 
-def _parse(argv: list[str]) -> list[str]:
-    """Parses flags; gives the arguments beside them."""
+def _parse(argv: list[str], values: flags.FlagValues) -> list[str]:
+    """Parses flags; gives the positional arguments."""
     origins = flagfiles.flag_origins(argv[1:])
     try:
-        return flags.FLAGS(argv)[1:]
+        return values(argv)[1:]
     except (flags.Error, ValueError) as error:
         raise UsageError(_flag_error(error, origins, argv)) from error
 

@@ -150,7 +150,7 @@ class SecondsOfSound:
 
     def _show(self, **values: str) -> None:
         now = int(self._before_s + self._in_file_s)
-        self._progress.update(max(0, now - self._progress.done), **values)
+        self._progress.update(max(0, now - self._progress.n), **values)
 
 
 def each(

@@ -1,45 +1,72 @@
-"""The work of bin/fit_nlpd: NLPD's parameters from the mel-spectrograms of a folder of audio."""
+"""Fit NLPD's normalisation to a corpus of audio: how large its bands are, and what their neighbours predict.
+
+Writes a small file for --nlpd_parameters of bin/train, bin/evaluate and bin/correlate.
+
+Example:
+    bin/fit_nlpd --data=FOLDER_OF_AUDIO -o nlpd.json
+    bin/fit_nlpd --data=pmqd --neighbourhood=5 -o nlpd_5.json
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 from absl import flags
 
+from tfnoise.cli import front_end_flags
 from tfnoise.cli.folders import check_writable
-from tfnoise.cli.front_end_flags import front_end_from_flags
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
 
-FLAGS = flags.FLAGS
+if TYPE_CHECKING:
+    import numpy as np
+
+POSITIONAL = None
+AT_LEAST = 0
 
 
-def fit_from_flags() -> int:
-    """Fits as the flags of bin/fit_nlpd say; returns the exit status."""
-    path = Path(FLAGS.output)
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/fit_nlpd."""
+    define.string("data", None, "Folder of audio, or of PMQD; its originals count.", required=True)
+    define.string("output", "nlpd.json", "The file to write.", short_name="o")
+    define.enum("family", "2016", ["2016", "2017"], "Whose pyramid.")
+    define.integer("scales", 6, "Scales, the low-pass residual among them.", lower_bound=1, upper_bound=16)
+    define.enum(
+        "neighbourhood", "3", ["3", "5", "none"], "Side of the weights' matrix; none fits sigma alone."
+    )
+    define.boolean("overwrite", False, "Replace the file.")
+    front_end_flags.define_flags(define)
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> int:
+    """Fits, and shows the parameters."""
+    path = Path(values.output)
     if path.is_dir():
         raise UsageError(f"--output={path}: is a folder; name a file in it, as {path / 'nlpd.json'}")
-    if path.exists() and not FLAGS.overwrite:
+    if path.exists() and not values.overwrite:
         raise InputError(f"--output={path}: exists; name another file or add --overwrite")
     check_writable("output", path.parent)
-    front_end = front_end_from_flags(FLAGS)
+    front_end = front_end_flags.front_end_from_flags(values)
+
+    import numpy as np
 
     from tfnoise.data import list_clips
     from tfnoise.evaluation import clip_images
     from tfnoise.losses import fit_nlpd, published_parameters, smallest_nlpd_side
 
-    side = None if FLAGS.neighbourhood == "none" else int(FLAGS.neighbourhood)
+    side = None if values.neighbourhood == "none" else int(values.neighbourhood)
     if side is None:
         try:
-            published_parameters(FLAGS.family, FLAGS.scales)
+            published_parameters(values.family, values.scales)
         except ValueError as error:
             raise UsageError(f"--neighbourhood=none keeps the published weights: {error}") from None
-    clips = list_clips(FLAGS.data)
-    least = smallest_nlpd_side(FLAGS.scales, FLAGS.family)
+    clips = list_clips(values.data)
+    least = smallest_nlpd_side(values.scales, values.family)
     problems: list[str] = []
 
     def images() -> Iterator[np.ndarray]:
@@ -58,12 +85,12 @@ def fit_from_flags() -> int:
 
     with Progress(len(clips), label="fitting", unit="clip") as progress:
         try:
-            fitted = fit_nlpd(images(), FLAGS.family, FLAGS.scales, side)
+            fitted = fit_nlpd(images(), values.family, values.scales, side)
         except ValueError as error:
             first = f"; the first problem: {problems[0]}" if problems else ""
-            raise InputError(f"{FLAGS.data}: cannot be fitted to ({error}){first}") from None
+            raise InputError(f"{values.data}: cannot be fitted to ({error}){first}") from None
     used = len(clips) - len(problems)
-    fitted = dataclasses.replace(fitted, origin=f"fitted to {used} clips of {FLAGS.data}")
+    fitted = dataclasses.replace(fitted, origin=f"fitted to {used} clips of {values.data}")
     path.parent.mkdir(parents=True, exist_ok=True)
     fitted.save(path)
     rows = [

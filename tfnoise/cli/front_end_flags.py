@@ -6,22 +6,21 @@ import dataclasses
 
 from absl import flags
 
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import UsageError
 
 
-def define(subject: str = "Front end") -> None:
+def define_flags(define: FlagDefiner, subject: str = "Front end") -> None:
     """Defines the flags; `subject` begins the first one's help."""
-    flags.DEFINE_integer("sample_rate_hz", 16000, f"{subject}: sample rate of the audio, Hz.")
-    flags.DEFINE_integer("n_fft", 1024, "Front end: samples of a frame.")
-    flags.DEFINE_integer("hop", 256, "Front end: samples from frame to frame.")
-    flags.DEFINE_integer("mels", 128, "Front end: mel bands, the height of an image; a multiple of 16.")
-    flags.DEFINE_float("f_min_hz", 0.0, "Front end: lowest frequency, Hz.")
-    flags.DEFINE_float("f_max_hz", None, "Front end: highest frequency, Hz. (default: half the sample rate)")
-    flags.DEFINE_float("power", 2.0, "Front end: exponent of the magnitudes, 1 or 2.")
-    flags.DEFINE_float("top_db", 80.0, "Front end: decibels below the clip's peak that an image spans.")
-    flags.DEFINE_boolean(
-        "centre", True, "Front end: frames centred on their time, the ends padded with zeros."
-    )
+    define.integer("sample_rate_hz", 16000, f"{subject}: sample rate of the audio, Hz.")
+    define.integer("n_fft", 1024, "Front end: samples of a frame.")
+    define.integer("hop", 256, "Front end: samples from frame to frame.")
+    define.integer("mels", 128, "Front end: mel bands, the height of an image; a multiple of 16.")
+    define.float("f_min_hz", 0.0, "Front end: lowest frequency, Hz.")
+    define.float("f_max_hz", None, "Front end: highest frequency, Hz. (default: half the sample rate)")
+    define.float("power", 2.0, "Front end: exponent of the magnitudes, 1 or 2.")
+    define.float("top_db", 80.0, "Front end: decibels below the clip's peak that an image spans.")
+    define.boolean("centre", True, "Front end: frames centred on their time, the ends padded with zeros.")
 
 
 def front_end_from_flags(values: flags.FlagValues):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 import shutil
-import sys
 import textwrap
 
 from absl import flags
@@ -30,14 +29,17 @@ def split_doc(doc: str | None) -> tuple[str, str]:
     return parts[0].strip(), example
 
 
-def render(command: str, doc: str | None, positional: str | None, flag_values: flags.FlagValues) -> str:
+def render(
+    command: str, doc: str | None, positional: str | None, values: flags.FlagValues, module: str
+) -> str:
     """The help text of a script.
 
     Args:
       command: how the script is called, "bin/train".
       doc: the script's docstring.
       positional: the arguments beside flags, as "IN...", or None.
-      flag_values: holds the flags.
+      values: the flags.
+      module: name of the module whose flags come first.
 
     Returns:
       The text, ending in a newline.
@@ -48,31 +50,21 @@ def render(command: str, doc: str | None, positional: str | None, flag_values: f
     sections.append("Usage:\n  " + " ".join([command, "[flags]"] + ([positional] if positional else [])))
     if example:
         sections.append("Example:\n" + textwrap.indent(example, "  "))
-    for title, group in _groups(flag_values):
+    for title, group in _groups(values, module):
         sections.append("\n".join([f"{title}:"] + [_render_flag(flag, width) for flag in group]))
     sections[-1] += "\n" + _entry("--flagfile", "Read flags from this file, one --flag=value a line.", width)
     return "\n\n".join(sections) + "\n"
 
 
-def _groups(flag_values: flags.FlagValues) -> list[tuple[str, list[flags.Flag]]]:
-    """The flags of the script itself, then those of tfnoise's modules, each in the order of definition."""
-    by_module = flag_values.flags_by_module_dict()
-    own, shared, general = [], [], []
-    for module, group in by_module.items():
-        if module in (sys.argv[0], "__main__"):
+def _groups(values: flags.FlagValues, module: str) -> list[tuple[str, list[flags.Flag]]]:
+    """The verb's own flags, then those that verbs share, each in the order of definition."""
+    own, shared = [], []
+    for name, group in values.flags_by_module_dict().items():
+        if name == module or not name.startswith("tfnoise.cli."):
             own += group
-        elif module.startswith("tfnoise.cli."):
-            general += group
-        elif module.startswith("tfnoise."):
-            shared.append((_title(module), group))
-    groups = [("Flags", own), *shared, ("General flags", general)]
-    return [(title, group) for title, group in groups if group]
-
-
-def _title(module: str) -> str:
-    """A module's heading: the first line of its docstring."""
-    doc = inspect.getdoc(sys.modules[module]) or module
-    return doc.splitlines()[0].strip().rstrip(".:")
+        else:
+            shared += group
+    return [(title, group) for title, group in (("Flags", own), ("General flags", shared)) if group]
 
 
 def _render_flag(flag: flags.Flag, width: int) -> str:

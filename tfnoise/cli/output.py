@@ -12,17 +12,20 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
-from absl import flags
-
-JSON = flags.DEFINE_boolean("json", False, "Print one JSON object on stdout; messages go to stderr.")
+from tfnoise.cli.verb import FlagDefiner
 
 # The stdout that only JSON may go to, while messages are sent to stderr.
 _json_stream: TextIO | None = None
 
 
+def define_flags(define: FlagDefiner) -> None:
+    """Defines --json."""
+    define.boolean("json", False, "Print one JSON object on stdout; messages go to stderr.")
+
+
 def json_requested() -> bool:
-    """Whether --json was given (False where flags were never parsed)."""
-    return bool(flags.FLAGS.is_parsed() and JSON.value)
+    """Whether --json was given."""
+    return _json_stream is not None
 
 
 def say(text: str = "") -> None:
@@ -72,7 +75,7 @@ def jsonable(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def messages_to_stderr() -> Iterator[None]:
+def json_on_stdout() -> Iterator[None]:
     """Within it, stdout carries what `print_json` prints and nothing else, whoever prints."""
     global _json_stream
     before = _json_stream

@@ -98,6 +98,6 @@ def _progress(label: str, total_bytes: int, initial_bytes: int) -> Iterator[OnBy
         def on_bytes(done_bytes: int) -> None:
             done = total if done_bytes >= total_bytes else done_bytes // unit_bytes
             # Also if no unit is full: where it is slow, a line now and then says that it goes on.
-            progress.update(done - progress.done)
+            progress.update(done - progress.n)
 
         yield on_bytes

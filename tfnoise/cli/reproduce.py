@@ -211,7 +211,7 @@ def _train(lab: Any, recipes: list[Any]) -> int:
     environment = shared_environment(FLAGS.jobs)
     failed: list[str] = []
     by_name = {recipe.name: recipe for stage in stages for recipe in stage}
-    with Progress(total, initial=done, label="training", unit="model", line_every_s=60) as progress:
+    with Progress(total, initial=done, label="training", unit="model") as progress:
 
         def on_end(job: Job, status: int) -> None:
             if status:

@@ -29,6 +29,21 @@ def prepare() -> None:
     quiet_tensorflow()
 
 
+def run(verb: str) -> None:
+    """Runs a verb, as `app.run` does, after a check of the environment; for the scripts in bin/.
+
+    Args:
+      verb: name of a module of `tfnoise.cli`.
+
+    Raises:
+      SystemExit: always.
+    """
+    prepare()
+    from tfnoise.cli import app
+
+    app.run(verb)
+
+
 def wrong_python(version: tuple) -> Optional[str]:
     """Says what to do if a Python of this version cannot run tfnoise.
 

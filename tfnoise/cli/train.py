@@ -169,7 +169,7 @@ def _train(run: TrainingRun, values: flags.FlagValues, val_clips: list[Clip] | N
 
         def on_step(logs: dict[str, float]) -> None:
             shown = {key: f"{logs[key]:.4g}" for key in ("loss", "rate", "bpp", "multiplier") if key in logs}
-            progress.update(run.step - progress.done, **shown)
+            progress.update(run.step - progress.n, **shown)
 
         def on_epoch_end(epoch: int, logs: dict[str, float], summaries: Summaries | None) -> float | None:
             model = run.current_model()

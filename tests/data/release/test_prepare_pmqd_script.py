@@ -29,14 +29,14 @@ def run(server, run_script, tmp_path):
 
     def run(*args, **more):
         flags = ["--dir=pmqd", f"--url_base={server.url}", f"--manifest={manifest}", *args]
-        return run_script("prepare_pmqd", *flags, timeout=30, **more)
+        return run_script("prepare_pmqd", *flags, **more)
 
     return run
 
 
 def failed(result, status: int = 1) -> str:
     """The one line on stderr that is no progress."""
-    assert result.returncode == status, result.stdout + result.stderr
+    assert result.status == status, result.stdout + result.stderr
     assert "Traceback" not in result.stderr
     lines = [line for line in result.stderr.splitlines() if line.startswith("prepare_pmqd: ")]
     assert len(lines) == 1 and result.stderr.splitlines()[-1] == lines[0]
@@ -49,7 +49,7 @@ def names(folder) -> list[str]:
 
 def test_prepares_and_then_only_checks(run, server, tmp_path):
     result = run()
-    assert result.returncode == 0, result.stderr
+    assert result.status == 0, result.stderr
     assert (
         "pmqd: is complete: 6 clips" in result.stdout and "Next: bin/correlate --pmqd=pmqd" in result.stdout
     )
@@ -58,7 +58,7 @@ def test_prepares_and_then_only_checks(run, server, tmp_path):
     assert names(tmp_path / "pmqd" / "audio") == sorted(NAMES)
     server.log.clear()
     again = run("--json")
-    assert again.returncode == 0 and server.log == [] and "was complete before" in again.stderr
+    assert again.status == 0 and server.log == [] and "was complete before" in again.stderr
     found = json.loads(again.stdout)
     assert found.pop("seconds") > 0
     assert found == {
@@ -103,7 +103,7 @@ def test_killed_while_downloading_it_goes_on(run, server, tmp_path, repo_root):
     server.behaviour = Behaviour()
     server.log.clear()
     result = run("--json")
-    assert result.returncode == 0, result.stderr
+    assert result.status == 0, result.stderr
     assert server.log == [["/audio.tgz", f"bytes={fetched}-", SIZE - fetched]]
     assert json.loads(result.stdout)["fetched_bytes"] == SIZE - fetched
     assert names(tmp_path / "pmqd") == [".prepared.json", "audio", "pmqd.csv"]
@@ -116,7 +116,7 @@ def test_a_server_that_always_breaks_off(run, server):
     assert f"it goes on from the 40000 of {SIZE} bytes that are there" in line
     server.behaviour = Behaviour()
     server.log.clear()
-    assert run().returncode == 0 and server.sent() == SIZE - 40_000
+    assert run().status == 0 and server.sent() == SIZE - 40_000
 
 
 def test_wrong_bytes_and_wrong_size(run, server, tmp_path):
@@ -130,7 +130,7 @@ def test_wrong_bytes_and_wrong_size(run, server, tmp_path):
     line = failed(run())
     assert f"has {SIZE - 1} bytes instead of {SIZE}" in line and len(server.log) == 1
     server.files = dict(RELEASE.files)
-    assert run().returncode == 0
+    assert run().status == 0
 
 
 def test_errors_of_the_server(run, server):
@@ -152,7 +152,7 @@ def test_a_limit_on_files_is_as_a_full_disk(run, tmp_path):
     assert "pmqd/audio.tgz.part: no space left on the disk; free some" in line
     assert f"it goes on from the 100000 of {SIZE} bytes" in line
     assert (tmp_path / "pmqd" / "audio.tgz.part").stat().st_size == 100_000
-    assert run().returncode == 0
+    assert run().status == 0
 
 
 def test_without_a_server(run_script, tmp_path):
@@ -162,7 +162,7 @@ def test_without_a_server(run_script, tmp_path):
         (tmp_path / "here" / name).write_bytes(content)
     args = ["--url_base=http://127.0.0.1:9", "--manifest=manifest.json"]
     result = run_script("prepare_pmqd", *args, "--dir=here", "--json")
-    assert result.returncode == 0 and json.loads(result.stdout)["fetched_bytes"] == 0
+    assert result.status == 0 and json.loads(result.stdout)["fetched_bytes"] == 0
     assert json.loads(result.stdout)["archive"] == "here/audio.tgz"
 
 
@@ -171,7 +171,7 @@ def test_another_manifest_and_audio_of_the_user(run, tmp_path):
     (tmp_path / "pmqd" / "audio" / "mine.wav").write_bytes(b"mine")
     assert "is there already and not of this command" in failed(run())
     assert (tmp_path / "pmqd" / "audio" / "mine.wav").read_bytes() == b"mine"
-    assert run("--dir=other").returncode == 0
+    assert run("--dir=other").status == 0
     release("another").write_manifest(tmp_path / "manifest.json")
     assert "other: was prepared by another manifest" in failed(run("--dir=other"))
 

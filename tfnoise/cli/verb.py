@@ -1,0 +1,58 @@
+"""What a module of `tfnoise.cli` that holds a verb consists of, and how it defines its flags."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Protocol
+
+from absl import flags
+
+
+class FlagDefiner:
+    """absl's functions that define flags, for one collection of flags.
+
+        define.integer("seed", 0, "Random seed (weights and noise).", lower_bound=0)
+
+    Args:
+      values: where the flags are defined; nothing is global.
+    """
+
+    def __init__(self, values: flags.FlagValues):
+        self.string = partial(flags.DEFINE_string, flag_values=values)
+        self.integer = partial(flags.DEFINE_integer, flag_values=values)
+        self.float = partial(flags.DEFINE_float, flag_values=values)
+        self.boolean = partial(flags.DEFINE_boolean, flag_values=values)
+        self.enum = partial(flags.DEFINE_enum, flag_values=values)
+        self.list = partial(flags.DEFINE_list, flag_values=values)
+        self.flag: Any = partial(flags.DEFINE_flag, flag_values=values)
+
+
+class Verb(Protocol):
+    """A module of `tfnoise.cli` that holds one verb.
+
+    Its docstring is the help's description and, after a line "Example:", its example. Importing it must stay
+    light, since `--help` does: what needs TensorFlow or NumPy is imported by the functions that use it.
+    """
+
+    POSITIONAL: str | None
+    """How the help names the positional arguments, as "IN..."; None refuses any."""
+    AT_LEAST: int
+    """How many positional arguments are required."""
+
+    def define_flags(self, define: FlagDefiner) -> None:
+        """Defines the verb's flags."""
+
+    def main(self, arguments: list[str], values: flags.FlagValues) -> int | None:
+        """Does the work.
+
+        Args:
+          arguments: positional arguments.
+          values: parsed flags; no function below this one gets them.
+
+        Returns:
+          The exit status; None stands for 0.
+
+        Raises:
+          UsageError: flags or arguments that do not work together.
+          InputError: what the work needs is missing or unusable.
+        """
