@@ -89,7 +89,7 @@ def _metadata(inputs: list[str]) -> int:
 
 
 def _compress(inputs: list[str]) -> int:
-    chosen = coding.coding_targets(inputs)
+    chosen = coding.coding_targets(inputs, FLAGS.output, FLAGS.force)
     served, codec = _served()
 
     def work(source: str, target: Path, tell: Callable[[float], None]) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _compress(inputs: list[str]) -> int:
 
 def _decompress(inputs: list[str]) -> int:
     player = _player() if FLAGS.play else None
-    chosen = coding.decoding_targets(inputs)
+    chosen = coding.decoding_targets(inputs, FLAGS.output, FLAGS.force)
     served, codec = _served()
 
     def work(source: str, target: Path, tell: Callable[[float], None]) -> dict[str, Any]:

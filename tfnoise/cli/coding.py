@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from absl import flags
-
 import tfnoise
 from tfnoise.audio import probe
 from tfnoise.cli.models import DEFAULT_MODEL, EXPORT_DIR, checked_settings
@@ -21,7 +19,6 @@ from tfnoise.codec.container import read_header
 from tfnoise.data import list_clips
 from tfnoise.errors import InputError
 
-FLAGS = flags.FLAGS
 SUFFIX = ".tfn"
 DAMAGED = 3
 """The exit status where a file is damaged, and what could be done was done."""
@@ -76,27 +73,27 @@ def coded_files(argument: str) -> list[str]:
     return found
 
 
-def coding_targets(arguments: Sequence[str]) -> dict[str, Path]:
+def coding_targets(arguments: Sequence[str], output: str | None, force: bool) -> dict[str, Path]:
     """The .tfn file to write for each audio file of the arguments, by --output and --force; see `targets`."""
     return targets(
         arguments,
-        FLAGS.output,
+        output,
         lambda argument: [clip.path for clip in list_clips(argument, "all")],
         lambda source: Path(source).stem + SUFFIX,
         (SUFFIX,),
-        None if FLAGS.force else "--force",
+        None if force else "--force",
     )
 
 
-def decoding_targets(arguments: Sequence[str]) -> dict[str, Path]:
+def decoding_targets(arguments: Sequence[str], output: str | None, force: bool) -> dict[str, Path]:
     """The audio file to write for each .tfn file of the arguments, by --output and --force; see `targets`."""
     return targets(
         arguments,
-        FLAGS.output,
+        output,
         coded_files,
         lambda source: Path(source).stem + ".wav",
         tuple(FORMATS),
-        None if FLAGS.force else "--force",
+        None if force else "--force",
     )
 
 

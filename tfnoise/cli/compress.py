@@ -25,7 +25,7 @@ def compress_from_flags(arguments: Sequence[str]) -> int:
     """Compresses as the arguments and flags of bin/compress say; returns the exit status."""
     check_bpp(FLAGS.bpp)
     threads.use()
-    chosen = coding.coding_targets(arguments)
+    chosen = coding.coding_targets(arguments, FLAGS.output, FLAGS.force)
     codec = coding.codec_to_compress(FLAGS.model, FLAGS.bpp)
     rows, problems = coding.each(
         chosen,

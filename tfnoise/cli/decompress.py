@@ -23,7 +23,7 @@ FLAGS = flags.FLAGS
 def decompress_from_flags(arguments: Sequence[str]) -> int:
     """Decompresses as the arguments and flags of bin/decompress say; returns the exit status."""
     threads.use()
-    chosen = coding.decoding_targets(arguments)
+    chosen = coding.decoding_targets(arguments, FLAGS.output, FLAGS.force)
     codecs: dict[str, Codec] = {}
     rows, problems = coding.each(
         chosen,
