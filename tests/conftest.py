@@ -61,6 +61,15 @@ def rated_folder() -> Path:
     return _audio_folder("TFNOISE_RATED", "rated")
 
 
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this test run share, for what is made once; see tests/tiny_models.py."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture
 def run_script(tmp_path: Path) -> Callable[..., scripts.Result]:
     """Runs a script in this process: `run_script("train", "--loss=mse")`, by default in tmp_path."""
