@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from tfnoise.cli import coding, plot_flags
-from tfnoise.cli.models import check_bpp
+from tfnoise.cli import coding
 from tfnoise.cli.output import say, table
 from tfnoise.cli.progress import Progress
+from tfnoise.cli.shared_flags import check_bpp, picture_path
 from tfnoise.errors import InputError, UsageError
 
 FLAGS = flags.FLAGS
@@ -31,7 +31,7 @@ def codec() -> dict[str, Any]:
     check_bpp(FLAGS.bpp)
     if FLAGS.part != "all" and FLAGS.data is None:
         raise UsageError(f"--part={FLAGS.part}: of which folder? Name it with --data")
-    plot = plot_flags.chosen("codec") if "curve" in parts else None
+    plot = picture_path(FLAGS.plot, FLAGS.overwrite, "codec") if "curve" in parts else None
     found_codec = coding.codec_to_compress(FLAGS.model, None)
     model = found_codec.model
     report: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 from absl import flags
 
 from tfnoise.audio import open_sound, to_mono
-from tfnoise.cli import coding, threads
+from tfnoise.cli import coding, shared_flags
 from tfnoise.cli.info import described
 from tfnoise.cli.models import check_bpp
 from tfnoise.cli.output import say, table
@@ -24,7 +24,7 @@ _STEREO = 2
 def compress_from_flags(arguments: Sequence[str]) -> int:
     """Compresses as the arguments and flags of bin/compress say; returns the exit status."""
     check_bpp(FLAGS.bpp)
-    threads.use()
+    shared_flags.use_threads(FLAGS.threads)
     chosen = coding.coding_targets(arguments, FLAGS.output, FLAGS.force)
     codec = coding.codec_to_compress(FLAGS.model, FLAGS.bpp)
     rows, problems = coding.each(

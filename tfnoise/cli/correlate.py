@@ -11,10 +11,9 @@ import numpy as np
 from absl import flags
 
 import tfnoise
-from tfnoise.cli import plot_flags
-from tfnoise.cli.front_end_flags import front_end_from_flags
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
+from tfnoise.cli.shared_flags import front_end_from_flags, picture_path
 from tfnoise.errors import InputError, UsageError
 
 FLAGS = flags.FLAGS
@@ -36,7 +35,7 @@ def correlate_from_flags() -> int:
     if FLAGS.pmqd is not None and (FLAGS.rating_column or FLAGS.audio_dir):
         raise UsageError("--rating_column and --audio_dir go with --ratings")
     front_end = front_end_from_flags(FLAGS)
-    plot = plot_flags.chosen("correlation")
+    plot = picture_path(FLAGS.plot, FLAGS.overwrite, "correlation")
 
     from tfnoise.data.ratings import pmqd_pairs, read_ratings
     from tfnoise.evaluation import correlation

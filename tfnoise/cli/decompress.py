@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from tfnoise.cli import coding, threads
+from tfnoise.cli import coding, shared_flags
 from tfnoise.cli.output import say
 from tfnoise.cli.sound_files import write_pieces
 from tfnoise.codec import Codec
@@ -22,7 +22,7 @@ FLAGS = flags.FLAGS
 
 def decompress_from_flags(arguments: Sequence[str]) -> int:
     """Decompresses as the arguments and flags of bin/decompress say; returns the exit status."""
-    threads.use()
+    shared_flags.use_threads(FLAGS.threads)
     chosen = coding.decoding_targets(arguments, FLAGS.output, FLAGS.force)
     codecs: dict[str, Codec] = {}
     rows, problems = coding.each(

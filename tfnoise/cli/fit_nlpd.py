@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tfnoise.cli import front_end_flags
-from tfnoise.cli.folders import check_writable
+from tfnoise.cli import shared_flags
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.verb import FlagDefiner
@@ -40,7 +39,7 @@ def define_flags(define: FlagDefiner) -> None:
         "neighbourhood", "3", ["3", "5", "none"], "Side of the weights' matrix; none fits sigma alone."
     )
     define.boolean("overwrite", False, "Replace the file.")
-    front_end_flags.define_flags(define)
+    shared_flags.define_front_end(define)
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> int:
@@ -50,8 +49,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
         raise UsageError(f"--output={path}: is a folder; name a file in it, as {path / 'nlpd.json'}")
     if path.exists() and not values.overwrite:
         raise InputError(f"--output={path}: exists; name another file or add --overwrite")
-    check_writable("output", path.parent)
-    front_end = front_end_flags.front_end_from_flags(values)
+    shared_flags.check_writable("output", path.parent)
+    front_end = shared_flags.front_end_from_flags(values)
 
     import numpy as np
 
