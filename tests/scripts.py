@@ -38,7 +38,9 @@ def run_script(
     verb = importlib.import_module(f"tfnoise.cli.{name}")
     if not hasattr(verb, "define_flags"):
         return run_process(name, *arguments, cwd=cwd, env=env)
-    stdout, stderr = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    stdout, stderr = (
+        io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", write_through=True) for _ in range(2)
+    )
     before = os.getcwd()
     os.chdir(cwd)
     try:

@@ -130,7 +130,7 @@ def test_refusals_are_one_line(run_many, place):
     (place / "there.tfn").write_text("mine")
     cases = [
         (["sounds/a.flac", "--model=saved_models/absent"], 1, "saved_models/absent: no such model folder"),
-        (["sounds/a.flac", "-o", "there.tfn", MODEL], 1, "there.tfn: is there already"),
+        (["sounds/a.flac", "-o", "there.tfn", MODEL], 1, "there.tfn: exists"),
         (["sounds/a.flac", "sounds/more/b.wav", "-o", "x.tfn", MODEL], 2, "--output=x.tfn: is one file"),
         (["sounds/a.flac", MODEL, "--bpp=0"], 2, "--bpp=0: must be a rate above 0"),
         (["sounds/a.flac", "--model=saved_models/levels", "--bpp=0.5"], 2, "always at 0.125 bpp"),

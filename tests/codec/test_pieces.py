@@ -12,7 +12,7 @@ import pytest
 from tfnoise.codec import BitstreamError, Codec, compression, reseal
 from tfnoise.codec.container import Block, End, read_blocks, read_header
 from tfnoise.codec.decompression import check_claim
-from tfnoise.codec.spool import Spool
+from tfnoise.codec.disk_array import DiskArray
 from tfnoise.data import synthetic_clips
 
 
@@ -208,7 +208,7 @@ def test_pieces_that_cannot_be(entropy):
 def test_spool_gives_back_what_it_got(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     rows = np.random.default_rng(0).normal(size=[100, 3, 2]).astype(np.float32)
-    with Spool((3, 2)) as spool:
+    with DiskArray((3, 2)) as spool:
         for part in np.split(rows, [1, 1, 40]):
             spool.append(part)
         assert len(spool) == 100

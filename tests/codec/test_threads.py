@@ -34,13 +34,15 @@ def sound(tmp_path):
 
 
 @pytest.mark.parametrize("bottleneck", ["entropy", pytest.param("levels", marks=pytest.mark.slow)])
-def test_symbols_of_one_thread_are_those_of_two(run_script, models, sound, tmp_path, bottleneck):
+def test_symbols_of_one_thread_are_those_of_two(run_process, models, sound, tmp_path, bottleneck):
     model = models / "saved_models" / bottleneck
     coded = {}
     for threads in (1, 2):
         coded[threads] = tmp_path / f"{threads}.tfn"
-        done = run_script("compress", sound, "-o", coded[threads], f"--model={model}", f"--threads={threads}")
-        assert done.returncode == 0, done.stderr
+        done = run_process(
+            "compress", sound, "-o", coded[threads], f"--model={model}", f"--threads={threads}"
+        )
+        assert done.status == 0, done.stderr
     assert coded[1].read_bytes() == coded[2].read_bytes()
     blocks = Codec.load(model).symbols_of(io.BytesIO(coded[1].read_bytes()))
     expected = hashlib.sha256(b"".join(block.symbols.tobytes() for block in blocks)).hexdigest()
@@ -50,5 +52,5 @@ def test_symbols_of_one_thread_are_those_of_two(run_script, models, sound, tmp_p
         assert done.stdout.strip() == expected, done.stderr
     for flags in (["--threads=1"], ["--precision=bfloat16"]):
         arguments = [coded[1], "-o", "out.wav", f"--model={model}", "--force", "--iterations=1", *flags]
-        done = run_script("decompress", *arguments)
-        assert done.returncode == 0 and soundfile.info(tmp_path / "out.wav").frames == 14 * 8000, done.stderr
+        done = run_process("decompress", *arguments)
+        assert done.status == 0 and soundfile.info(tmp_path / "out.wav").frames == 14 * 8000, done.stderr

@@ -50,7 +50,7 @@ def test_the_front_end_alone_is_near_and_the_level_stays(run_script, sounds, tmp
     original = soundfile.read(sounds / "a.flac")[0].mean(1)
     assert np.std(written) == pytest.approx(np.std(original), rel=0.1)
     again = run_script(*arguments)
-    assert again.status == 1 and "plain.wav: is there already" in again.stderr
+    assert again.status == 1 and "plain.wav: exists" in again.stderr
     before = (tmp_path / "plain.wav").read_bytes()
     assert run_script(*arguments, "--overwrite").status == 0
     assert (tmp_path / "plain.wav").read_bytes() == before

@@ -14,7 +14,6 @@ from absl import flags
 
 from tfnoise.audio import read, to_mono
 from tfnoise.cli import coding
-from tfnoise.cli.info import described
 from tfnoise.cli.models import check_bpp
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.sound_files import write_sound
@@ -107,7 +106,8 @@ def _compress(inputs: list[str]) -> int:
             temporary.write_bytes(data)
         tell(seconds)
         seconds = time.monotonic() - begin_s
-        return {"source": source, "downmixed": downmixed, "seconds": seconds, **described(target, codec)}
+        summary = coding.file_summary(target, codec)
+        return {"source": source, "downmixed": downmixed, "seconds": seconds, **summary}
 
     rows, problems = coding.each(chosen, "compressing", coding.seconds_of_sound, work)
     if rows:

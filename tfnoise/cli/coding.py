@@ -1,30 +1,28 @@
-"""What bin/compress, bin/decompress and bin/info share: files of models and of code, progress, the end."""
+"""What bin/compress, bin/decompress, bin/info and bin/client share: models, .tfn files, progress, the end."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tfnoise
-from tfnoise.audio import probe
-from tfnoise.cli.models import DEFAULT_MODEL, EXPORT_DIR, checked_settings
 from tfnoise.cli.output import json_requested, print_json, say
 from tfnoise.cli.progress import Progress
-from tfnoise.cli.sound_files import FORMATS
-from tfnoise.cli.targets import targets
-from tfnoise.codec import Codec, find
-from tfnoise.codec.container import read_header
-from tfnoise.data import list_clips
+from tfnoise.cli.shared_flags import DEFAULT_MODEL, EXPORT_DIR, checked_settings
+from tfnoise.cli.sound_files import FORMATS, targets
 from tfnoise.errors import InputError
+
+if TYPE_CHECKING:
+    from tfnoise.codec import Codec
 
 SUFFIX = ".tfn"
 DAMAGED = 3
 """The exit status where a file is damaged, and what could be done was done."""
 
-# What concerns one file, and leaves the others as they are.
-_OF_ONE_FILE = (InputError, OSError, UnicodeError)
+# Errors that concern one file, and leave the others as they are.
+_FILE_ERRORS = (InputError, OSError, UnicodeError)
 # Where the shipped models are.
 _CLONE = Path(tfnoise.__file__).resolve().parents[1]
 
@@ -42,19 +40,19 @@ def codec_to_compress(path: str | None, bpp: float | None) -> Codec:
             remedy = "train one with bin/train and name it with --model"
             raise InputError(f"{path}: there is no such model here; {remedy}")
     checked_settings(path, bpp)
-    return Codec.load(path)
+    return tfnoise.codec.Codec.load(path)
 
 
 def shipped(folder: str) -> str:
-    """A folder below the working folder, or where there is none that of the clone, if it is there."""
+    """A folder below the working folder, or where there is none that of the clone, if it exists."""
     cloned = _CLONE / folder
     return folder if Path(folder).is_dir() or not cloned.is_dir() else str(cloned)
 
 
 def path_of_model(fingerprint: str) -> str | None:
     """The folder of the model with a fingerprint, below the working folder's models or the shipped ones."""
-    found = find(fingerprint, [EXPORT_DIR, _CLONE / EXPORT_DIR])
-    return None if found is None else str(found)
+    path = tfnoise.codec.find(fingerprint, [EXPORT_DIR, _CLONE / EXPORT_DIR])
+    return None if path is None else str(path)
 
 
 def coded_files(argument: str) -> list[str]:
@@ -67,10 +65,10 @@ def coded_files(argument: str) -> list[str]:
         if not os.path.isfile(argument):
             raise InputError(f"{argument}: no such file; check the name")
         return [argument]
-    found = sorted(str(path) for path in Path(argument).rglob(f"*{SUFFIX}") if path.is_file())
-    if not found:
+    files = sorted(str(path) for path in Path(argument).rglob(f"*{SUFFIX}") if path.is_file())
+    if not files:
         raise InputError(f"{argument}: holds no {SUFFIX} files; name a folder with some")
-    return found
+    return files
 
 
 def coding_targets(arguments: Sequence[str], output: str | None, force: bool) -> dict[str, Path]:
@@ -78,7 +76,7 @@ def coding_targets(arguments: Sequence[str], output: str | None, force: bool) ->
     return targets(
         arguments,
         output,
-        lambda argument: [clip.path for clip in list_clips(argument, "all")],
+        lambda argument: [clip.path for clip in tfnoise.data.list_clips(argument, "all")],
         lambda source: Path(source).stem + SUFFIX,
         (SUFFIX,),
         None if force else "--force",
@@ -99,59 +97,57 @@ def decoding_targets(arguments: Sequence[str], output: str | None, force: bool) 
 
 def seconds_of_sound(source: str) -> float:
     """The length of an audio file."""
-    info = probe(source)
+    info = tfnoise.audio.probe(source)
     return info.samples / info.sample_rate_hz
 
 
 def seconds_coded(source: str) -> float:
-    """The length of the sound of a .tfn file; 0 where its header does not tell."""
+    """The length of the sound of a .tfn file; 0 where its header does not say."""
     with open(source, "rb") as stream:
-        header = read_header(stream)
+        header = tfnoise.codec.read_header(stream)
     return (header.samples or 0) / header.sample_rate_hz
 
 
-class SecondsOfSound:
-    """A progress bar that counts seconds of sound over several files.
+def file_summary(path: Path, codec: Codec | None) -> dict[str, Any]:
+    """What a .tfn file is, without decoding its sound; with its model also the information of its symbols.
 
-    Args:
-      label: what is going on.
-      seconds: of each file, as far as known beforehand.
+    Raises:
+      BitstreamError: it is no .tfn file.
     """
-
-    def __init__(self, label: str, seconds: Sequence[float]):
-        self._progress = Progress(round(sum(seconds)), label=label, unit="s")
-        self._before_s, self._file_s, self._in_file_s = 0.0, 0.0, 0.0
-
-    def __enter__(self) -> SecondsOfSound:
-        self._progress.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._progress.__exit__(*error)
-
-    def begin(self, name: str, seconds: float) -> None:
-        """A file of so many seconds begins."""
-        self._file_s, self._in_file_s = seconds, 0.0
-        self._show(file=name)
-
-    def end(self) -> None:
-        """The file is done, whatever was told of it."""
-        self._before_s += self._file_s
-        self._file_s = self._in_file_s = 0.0
-        self._show()
-
-    def advance(self, seconds: float) -> None:
-        """So much more of the file is done."""
-        self._in_file_s = min(self._in_file_s + seconds, self._file_s)
-        self._show()
-
-    def _show(self, **values: str) -> None:
-        now = int(self._before_s + self._in_file_s)
-        self._progress.update(max(0, now - self._progress.n), **values)
+    with open(path, "rb") as source:
+        summary = tfnoise.codec.summary(source)
+        header, size = summary.header, path.stat().st_size
+        estimate = None
+        if codec is not None:
+            source.seek(0)
+            estimate = codec.estimated_bits(source)
+    mels = tfnoise.codec.unpack_front_end(header.front_end).mels
+    # The length of an open stream that was cut short is unknown.
+    pixels = mels * (summary.frames or 0) * header.channels
+    duration_s = None if summary.samples is None else summary.samples / header.sample_rate_hz
+    return {
+        "path": str(path),
+        "bpp_estimated": None if estimate is None or not pixels else estimate / pixels,
+        "bpp_payload": 8 * summary.payload_bytes / pixels if pixels else None,
+        "bpp_file": 8 * size / pixels if pixels else None,
+        "kbps": 8 * size / duration_s / 1000 if duration_s else None,
+        "duration_s": duration_s,
+        "sample_rate_hz": header.sample_rate_hz,
+        "samples": summary.samples,
+        "channels": header.channels,
+        "downmixed": header.downmixed,
+        "bytes": size,
+        "blocks": summary.blocks,
+        "intact": summary.intact,
+        "problem": summary.first_problem,
+        "finest_step": header.step_index == 0,
+        "silent": bool(tfnoise.audio.is_silent(header.reference_db)),
+        "model": header.fingerprint,
+    }
 
 
 def each(
-    chosen: dict[str, Path],
+    targets: dict[str, Path],
     label: str,
     seconds: Callable[[str], float],
     work: Callable[[str, Path, Callable[[float], None]], dict[str, Any]],
@@ -159,29 +155,38 @@ def each(
     """Does the work on each file, and goes on where one cannot be used.
 
     Args:
-      chosen: result by input.
-      label: what is going on.
-      seconds: the length of an input.
-      work: of input, result, and what to tell of seconds done.
+      targets: path of the result by input.
+      label: what the progress bar says.
+      seconds: gives the length of an input.
+      work: function of the input, the result's path and a callback that takes the seconds done since its
+        last call; gives the file's row.
 
     Returns:
-      What became of each file, and a line for each that could not be used.
+      The rows, and a line for each file that could not be used.
     """
-    lengths: dict[str, float] = {}
+    lengths_s: dict[str, float] = {}
     problems, rows = [], []
-    for source in chosen:
+    for source in targets:
         try:
-            lengths[source] = seconds(source)
-        except _OF_ONE_FILE as error:
+            lengths_s[source] = seconds(source)
+        except _FILE_ERRORS as error:
             problems.append(named(source, error))
-    with SecondsOfSound(label, list(lengths.values())) as progress:
-        for source in lengths:
-            progress.begin(Path(source).name, lengths[source])
+    done_s = end_s = 0.0
+    with Progress(round(sum(lengths_s.values())), label=label, unit="s") as progress:
+
+        def advance(seconds: float, **postfix: str) -> None:
+            nonlocal done_s
+            done_s = min(done_s + seconds, end_s)
+            progress.update(max(0, int(done_s) - progress.n), **postfix)
+
+        for source, length_s in lengths_s.items():
+            end_s += length_s
+            advance(0.0, file=Path(source).name)
             try:
-                rows.append(work(source, chosen[source], progress.advance))
-            except _OF_ONE_FILE as error:
+                rows.append(work(source, targets[source], advance))
+            except _FILE_ERRORS as error:
                 problems.append(named(source, error))
-            progress.end()
+            advance(length_s)
     return rows, problems
 
 
@@ -196,16 +201,16 @@ def named(source: str, error: Exception) -> str:
 
 
 def finish(rows: list[dict[str, Any]], problems: list[str]) -> int:
-    """Reports what failed, and gives the exit status; all failed is an error of the whole.
+    """Reports which files failed, and gives the exit status.
 
     Raises:
-      InputError: there are no rows.
+      InputError: all files failed.
     """
     if problems and not rows:
         more = f" (and {len(problems) - 1} more files)" if len(problems) > 1 else ""
         raise InputError(problems[0] + more)
     for problem in problems:
-        say(f"left out: {problem}")
+        say(f"skipped: {problem}")
     if json_requested():
         print_json({"files": rows, "left_out": problems})
     return 1 if problems else 0

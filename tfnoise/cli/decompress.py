@@ -1,36 +1,104 @@
-"""The work of bin/decompress."""
+"""Decompress .tfn files to WAV or FLAC of the original's sample rate and length.
+
+IN is one file or more, or folders of them, whose sub-folders are mirrored. Without -o each .wav is written
+beside its input. The model is found by its fingerprint among all below saved_models. A damaged file is
+refused, or with --on_damage=conceal decoded as far as it goes: then the exit code is 3, and the damage is
+listed.
+
+Example:
+    bin/decompress song.tfn -o song.wav
+    bin/decompress coded -o sounds --on_damage=conceal
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from absl import flags
 
 from tfnoise.cli import coding, shared_flags
 from tfnoise.cli.output import say
 from tfnoise.cli.sound_files import write_pieces
-from tfnoise.codec import Codec
-from tfnoise.codec.container import read_header
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError
 
-FLAGS = flags.FLAGS
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfnoise.codec import Codec
+
+POSITIONAL = "IN..."
+AT_LEAST = 1
 
 
-def decompress_from_flags(arguments: Sequence[str]) -> int:
-    """Decompresses as the arguments and flags of bin/decompress say; returns the exit status."""
-    shared_flags.use_threads(FLAGS.threads)
-    chosen = coding.decoding_targets(arguments, FLAGS.output, FLAGS.force)
-    codecs: dict[str, Codec] = {}
-    rows, problems = coding.each(
-        chosen,
-        "decompressing",
-        coding.seconds_coded,
-        lambda source, target, tell: _decompress(codecs, source, target, tell),
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/decompress."""
+    define.string(
+        "output", None, "File to write (.wav or .flac), or a folder. (default: beside IN)", short_name="o"
     )
+    define.string("model", None, "Model's NAME or NAME/VERSION. (default: found by its fingerprint)")
+    define.enum("on_damage", "raise", ["raise", "conceal"], "What to do with a damaged file.")
+    define.integer(
+        "iterations", 32, "Iterations of the phase reconstruction.", lower_bound=0, upper_bound=10_000
+    )
+    shared_flags.define_threads(define)
+    define.enum(
+        "precision", "float32", ["float32", "bfloat16"], "Precision of the synthesis; never changes symbols."
+    )
+    define.boolean("force", False, "Replace existing files.")
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> int:
+    """Decompresses, and lists the damage."""
+    shared_flags.use_threads(values.threads)
+    targets = coding.decoding_targets(arguments, values.output, values.force)
+    on_damage, iterations, precision, model = (
+        values.on_damage,
+        values.iterations,
+        values.precision,
+        values.model,
+    )
+    codecs: dict[str, Codec] = {}
+
+    def decompress(source: str, target: Path, on_progress: Callable[[float], Any]) -> dict[str, Any]:
+        from tfnoise.codec import Codec, read_header
+
+        begin_s = time.monotonic()
+        with open(source, "rb") as stream:
+            fingerprint = read_header(stream).fingerprint
+            if fingerprint not in codecs:
+                path = model or coding.path_of_model(fingerprint)
+                if path is None:
+                    remedy = "no model below saved_models has it; name the model with --model"
+                    raise InputError(f"it was coded with the model {fingerprint}: {remedy}")
+                codecs[fingerprint] = Codec.load(path, precision)
+            stream.seek(0)
+            sound = codecs[fingerprint].decompress_from(stream, on_damage, iterations)
+            rate_hz = sound.header.sample_rate_hz
+            samples = 0
+
+            def pieces() -> Iterator[np.ndarray]:
+                nonlocal samples
+                for piece in sound:
+                    samples += len(piece)
+                    yield piece
+                    on_progress(len(piece) / rate_hz)
+
+            turned_down_db = write_pieces(target, pieces(), rate_hz, sound.header.channels)
+        return {
+            "source": source,
+            "path": str(target),
+            "sample_rate_hz": rate_hz,
+            "samples": samples,
+            "damage": sound.problems,
+            "turned_down_db": turned_down_db,
+            "seconds": time.monotonic() - begin_s,
+        }
+
+    rows, problems = coding.each(targets, "decompressing", coding.seconds_coded, decompress)
     for row in rows:
         say(f"wrote {row['path']}")
         for problem in row["damage"]:
@@ -39,44 +107,3 @@ def decompress_from_flags(arguments: Sequence[str]) -> int:
             say(f"  turned down by {row['turned_down_db']:.1f} dB, so that it does not clip")
     status = coding.finish(rows, problems)
     return status or (coding.DAMAGED if any(row["damage"] for row in rows) else 0)
-
-
-def _decompress(
-    codecs: dict[str, Codec], source: str, target: Path, tell: Callable[[float], None]
-) -> dict[str, Any]:
-    begin_s = time.monotonic()
-    with open(source, "rb") as stream:
-        fingerprint = read_header(stream).fingerprint
-        if fingerprint not in codecs:
-            codecs[fingerprint] = Codec.load(_model_of(fingerprint), FLAGS.precision)
-        stream.seek(0)
-        sound = codecs[fingerprint].decompress_from(stream, FLAGS.on_damage, FLAGS.iterations)
-        rate_hz = sound.header.sample_rate_hz
-        samples = 0
-
-        def pieces() -> Iterator[np.ndarray]:
-            nonlocal samples
-            for piece in sound:
-                samples += len(piece)
-                yield piece
-                tell(len(piece) / rate_hz)
-
-        turned_down_db = write_pieces(target, pieces(), rate_hz, sound.header.channels)
-    return {
-        "source": source,
-        "path": str(target),
-        "sample_rate_hz": rate_hz,
-        "samples": samples,
-        "damage": sound.problems,
-        "turned_down_db": turned_down_db,
-        "seconds": time.monotonic() - begin_s,
-    }
-
-
-def _model_of(fingerprint: str) -> str:
-    """The model of a file: the one that was named, or the one with the fingerprint wherever it lies."""
-    found = FLAGS.model or coding.path_of_model(fingerprint)
-    if found is None:
-        remedy = "no model below saved_models has it; name the model with --model"
-        raise InputError(f"it was coded with the model {fingerprint}: {remedy}")
-    return found

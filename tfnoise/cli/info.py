@@ -1,53 +1,50 @@
-"""The work of bin/info: what a .tfn file is, without decoding its sound."""
+"""Describe .tfn files without decoding them: duration, rates, blocks, integrity, model.
+
+Three rates, in bits per pixel of the mel-spectrogram: estimated, the information of the symbols by the
+integer tables that code them (needs the model); of the payload; and of the file. kbps is the file's.
+Exit code 3 if a file is damaged.
+
+Example:
+    bin/info song.tfn
+    bin/info coded --json
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from tfnoise.cli import coding
 from tfnoise.cli.output import say, table
-from tfnoise.codec import Codec
-from tfnoise.codec.container import (
-    Block,
-    DamagedBlock,
-    Header,
-    read_blocks,
-    read_header,
-    summary,
-    unpack_front_end,
-)
-from tfnoise.codec.decompression import is_silent_header
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError
 
-FLAGS = flags.FLAGS
+if TYPE_CHECKING:
+    from tfnoise.codec import Codec, Header
+
+POSITIONAL = "IN..."
+AT_LEAST = 1
 
 
-def info_from_flags(arguments: Sequence[str]) -> int:
-    """Tells of files as bin/info does; returns the exit status."""
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/info."""
+    define.boolean("blocks", False, "Show the blocks of each file. (default: only of a single file)")
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> int:
+    """Shows what files hold."""
     rows, problems = [], []
     codecs: dict[str, Codec | None] = {}
     for source in dict.fromkeys(path for argument in arguments for path in coding.coded_files(argument)):
         try:
-            rows.append(_told(Path(source), codecs))
+            rows.append(_described_with_blocks(Path(source), codecs))
         except (InputError, OSError) as error:
             problems.append(coding.named(source, error))
     if rows:
-        header = [
-            "file",
-            "s",
-            "channels",
-            "estimated bpp",
-            "payload",
-            "file",
-            "kbps",
-            "blocks",
-            "intact",
-            "model",
-        ]
+        rates = ["estimated bpp", "payload", "file", "kbps"]
+        header = ["file", "s", "channels", *rates, "blocks", "intact", "model"]
         cells = [
             [
                 row["path"],
@@ -65,7 +62,7 @@ def info_from_flags(arguments: Sequence[str]) -> int:
     for row in rows:
         if not row["intact"]:
             say(f"{row['path']}: {row['problem']}")
-    if FLAGS.blocks or len(rows) == 1:
+    if values.blocks or len(rows) == 1:
         for row in rows:
             _say_blocks(row)
     for fingerprint in (name for name, codec in codecs.items() if codec is None):
@@ -78,67 +75,34 @@ def _cell(value: float | None, form: str) -> str:
     return "-" if value is None else f"{value:{form}}"
 
 
-def described(path: Path, codec: Codec | None) -> dict[str, Any]:
-    """What a file is, without decoding its sound; with its model also what its symbols should cost.
+def _described_with_blocks(path: Path, codecs: dict[str, Codec | None]) -> dict[str, Any]:
+    from tfnoise.codec import Block, Codec, DamagedBlock, read_blocks, read_header, unpack_front_end
 
-    Raises:
-      BitstreamError: it is no .tfn file.
-    """
-    with open(path, "rb") as source:
-        found = summary(source)
-        header, size = found.header, path.stat().st_size
-        estimate = None
-        if codec is not None:
-            source.seek(0)
-            estimate = codec.estimated_bits(source)
-    mels = unpack_front_end(header.front_end).mels
-    # Of an open stream that was cut short nobody knows the length.
-    pixels = mels * (found.frames or 0) * header.channels
-    duration_s = None if found.samples is None else found.samples / header.sample_rate_hz
-    return {
-        "path": str(path),
-        "bpp_estimated": None if estimate is None or not pixels else estimate / pixels,
-        "bpp_payload": 8 * found.payload_bytes / pixels if pixels else None,
-        "bpp_file": 8 * size / pixels if pixels else None,
-        "kbps": 8 * size / duration_s / 1000 if duration_s else None,
-        "duration_s": duration_s,
-        "sample_rate_hz": header.sample_rate_hz,
-        "samples": found.samples,
-        "channels": header.channels,
-        "downmixed": header.downmixed,
-        "bytes": size,
-        "blocks": found.blocks,
-        "intact": found.intact,
-        "problem": found.first_problem,
-        "finest_step": header.step_index == 0,
-        "silent": is_silent_header(header),
-        "model": header.fingerprint,
-    }
-
-
-def _told(path: Path, codecs: dict[str, Codec | None]) -> dict[str, Any]:
     with open(path, "rb") as source:
         header = read_header(source)
-        blocks = [_block(item, header) for item in read_blocks(source, header)]
+        blocks = [
+            _block_row(item, header)
+            for item in read_blocks(source, header)
+            if isinstance(item, (Block, DamagedBlock)) and item.number is not None
+        ]
     fingerprint = header.fingerprint
     folder = coding.path_of_model(fingerprint)
     if fingerprint not in codecs:
         codecs[fingerprint] = None if folder is None else Codec.load(folder)
-    row = described(path, codecs[fingerprint])
     return {
-        **row,
+        **coding.file_summary(path, codecs[fingerprint]),
         "model_name": None if folder is None else "/".join(Path(folder).parts[-2:]),
         "front_end": unpack_front_end(header.front_end).to_dict(),
         "reference_db": header.reference_db,
         "step_index": header.step_index,
-        "block_table": [block for block in blocks if block is not None],
+        "block_table": blocks,
     }
 
 
-def _block(item: Any, header: Header) -> dict[str, Any] | None:
-    """A line of the block table; None for what is no block."""
-    if not isinstance(item, (Block, DamagedBlock)) or item.number is None:
-        return None
+def _block_row(item: Any, header: Header) -> dict[str, Any]:
+    """A row of the block table, of a Block or a DamagedBlock."""
+    from tfnoise.codec import Block, unpack_front_end
+
     intact = isinstance(item, Block)
     front_end = unpack_front_end(header.front_end)
     return {
@@ -160,11 +124,10 @@ def _say_blocks(row: dict[str, Any]) -> None:
             block["number"],
             block["channel"],
             f"{block['begin_s']:.2f}",
-            "-" if block["frames"] is None else block["frames"],
-            *(
-                "-" if block[name] is None else str(block[name]).replace("_", " ")
-                for name in ("kind", "step_index", "bytes")
-            ),
+            block["frames"],
+            None if block["kind"] is None else block["kind"].replace("_", " "),
+            block["step_index"],
+            block["bytes"],
             "yes" if block["intact"] else "no",
         ]
         for block in row["block_table"]

@@ -17,8 +17,7 @@ from tfnoise.cli.front_end_flags import front_end_from_flags
 from tfnoise.cli.models import DEFAULT_MODEL, check_bpp, checked_settings
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
-from tfnoise.cli.sound_files import FORMATS, write_sound
-from tfnoise.cli.targets import targets
+from tfnoise.cli.sound_files import FORMATS, targets, write_sound
 from tfnoise.data import list_clips
 from tfnoise.errors import InputError, UsageError
 
@@ -82,7 +81,7 @@ def _targets(arguments: Sequence[str], suffix: str) -> dict[str, Path]:
     )
     for picture in map(_picture_path, found.values()):
         if FLAGS.picture and picture.exists() and replace:
-            raise InputError(f"{picture}: is there already; name another output or add {replace}")
+            raise InputError(f"{picture}: exists; name another output or add {replace}")
     return found
 
 

@@ -18,12 +18,12 @@ from tfnoise.audio import FrontEnd, MelStream, Resampler, is_silent, mel_to_imag
 from tfnoise.audio.files import LARGEST_VALUE
 from tfnoise.codec.blocks import BLOCK_FRAMES, BlockSynthesis, analyse_block, with_context
 from tfnoise.codec.container import Block, Header, Kind, pack_front_end, write_block, write_header
+from tfnoise.codec.disk_array import DiskArray
 from tfnoise.codec.header import MOST_CHANNELS
 from tfnoise.codec.loading import LoadedModel
 from tfnoise.codec.loudness import Loudness
 from tfnoise.codec.payload import PayloadCoder
 from tfnoise.codec.rate_choice import CODER_MARGIN_BITS, choose_step_by_coding
-from tfnoise.codec.spool import Spool
 from tfnoise.errors import InputError
 from tfnoise.layers.transforms import TOTAL_STRIDE
 
@@ -90,8 +90,8 @@ class _Passes:
         self._model, self._module, self._payloads = model, model.module, payloads
         self._front_end, self._channels = model.front_end, channels
         self._spools, self._on_progress = spools, on_progress
-        self._mels = [spools.enter_context(Spool((self._front_end.mels,))) for _ in range(channels)]
-        self._latents: Spool | None = None
+        self._mels = [spools.enter_context(DiskArray((self._front_end.mels,))) for _ in range(channels)]
+        self._latents: DiskArray | None = None
         self.frames, self.reference_db = 0, 0.0
 
     def read(self, pieces: Iterable[np.ndarray], sample_rate_hz: int) -> int:
@@ -115,7 +115,7 @@ class _Passes:
             latent = analyse_block(self._module, image, first - begin, frames)
             if self._latents is None:
                 rows, _, depth = latent.shape
-                self._latents = self._spools.enter_context(Spool((rows, depth)))
+                self._latents = self._spools.enter_context(DiskArray((rows, depth)))
             self._latents.append(latent.swapaxes(0, 1))
             self.tell(frames, "analyse")
 

@@ -9,7 +9,7 @@ from types import TracebackType
 import numpy as np
 
 
-class Spool:
+class DiskArray:
     """Rows of one shape, written one after another and read back anywhere.
 
     Args:
@@ -26,7 +26,7 @@ class Spool:
         self._file = tempfile.TemporaryFile(prefix="tfnoise-")
         self._rows = 0
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> DiskArray:
         return self
 
     def __exit__(
