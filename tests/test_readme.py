@@ -156,7 +156,7 @@ def _reproduction(seeds: int) -> dict:
         "seeds": seeds,
         "steps": 1500,
         "table": {one: {"mse": row(0.04), "nlpd": row(0.01), "ms_ssim": row(0.03)} for one in both},
-        "grey": {"mse": 0.02, "nlpd": 0.9, "ms_ssim": 0.3},
+        "constant_image": {"mse": 0.02, "nlpd": 0.9, "ms_ssim": 0.3},
         "claim": {one: {"nlpd": claim, "ms_ssim": claim} for one in both},
     }
     about = {"date": "2026-11-27T01:02:03+00:00", "clips": 6, "steps": 1500, "versions": {"tfnoise": "0.1.0"}}
@@ -182,9 +182,14 @@ def test_the_reproductions_table_has_spreads_and_confidence(tables, results, see
     found = next(row for row in cells if row[:2] == ["entropy bottleneck", "NLPD"])
     assert found[2:6] == [mse, "0.250 (0.200 to 0.300)", "98.8 %", nlpd]
     assert found[7] == "0.5000"
-    assert cells[-1] == ["", "one grey a clip", "0.0200", "", "", "0.900", "0.300", ""]
+    assert cells[-1] == ["", "constant image", "0.0200", "", "", "0.900", "0.300", ""]
     ratios = {name: {"ratio": 0.5, "low": 0.4, "high": 0.6} for name in ("mse", "nlpd", "calibrated_mse")}
-    report["sections"]["ceiling"] = {"contest": ratios, "clips_learned": 2, "clips_tested": 4, "seeds": seeds}
+    report["sections"]["natural_data_bound"] = {
+        "contest": ratios,
+        "clips_learned": 2,
+        "clips_tested": 4,
+        "seeds": seeds,
+    }
     (results / "reproduction.json").write_text(json.dumps(report))
     told = tables.TABLES["reproduction"][1]().split("\n\n")[2]
     assert told.count("0.500 (0.400 to 0.600)") == 3 and "on 2 natural clips" in " ".join(told.split())

@@ -12,7 +12,7 @@ import soundfile
 
 from tfnoise.cli import reproduce
 from tfnoise.errors import InputError
-from tfnoise.research.lab import Lab
+from tfnoise.research.experiment import Experiment
 from tfnoise.research.recipes import main_recipe
 from tfnoise.training import TrainingSettings, write_settings
 
@@ -33,7 +33,7 @@ def _folder(path, **changes):
     """The folder of an experiment that was begun, as far as bin/reproduce looks before it works."""
     path.mkdir()
     about = {
-        "experiment_format": 1,
+        "experiment_format": 2,
         "budget": "quick",
         "seeds": 3,
         "train_flags": "",
@@ -51,7 +51,7 @@ def test_a_whole_experiment_and_once_more(run_script, audio, tmp_path):
     assert done.status == 0, done.stderr
     report, out = json.loads(done.stdout), tmp_path / "out"
     paper = report["sections"]["paper"]
-    assert paper["clips"] == 3 and paper["steps"] == 3 and 0 < paper["grey"]["mse"] < 1
+    assert paper["clips"] == 3 and paper["steps"] == 3 and 0 < paper["constant_image"]["mse"] < 1
     for bottleneck in ("levels", "entropy"):
         for row in paper["table"][bottleneck].values():
             assert row["bpp_max"] <= 0.5 and 0 < row["mse"]["mean"] < 1
@@ -103,7 +103,7 @@ def test_folders_in_use_too_little_audio_and_wrong_flags_are_told(run_many, audi
         ([f"--out={audio}"], 1, "0.wav, which is no experiment's"),
         ([f"--data={tmp_path / 'one'}"], 1, "2 or more"),
         ([f"--data={tmp_path / 'none'}"], 1, "none"),
-        (["--practice"], 1, "--practice tunes on up to 50 clips"),
+        (["--guidelines"], 1, "guidelines: fine-tunes on up to 50 clips"),
         (["--seeds=0"], 2, "--seeds"),
         (["--jobs=0"], 2, "--jobs"),
         (["--train_flags=filters"], 2, "--train_flags"),
@@ -121,24 +121,24 @@ def test_folders_in_use_too_little_audio_and_wrong_flags_are_told(run_many, audi
 
 @pytest.mark.parametrize("content, named", [('{"run_format": 0}', "another version"), ("{", "damaged")])
 def test_runs_of_another_version_are_neither_used_nor_overwritten(tmp_path, content, named):
-    lab, recipe = Lab(tmp_path, []), main_recipe("mse", "levels")
-    lab.run_dir(recipe).mkdir(parents=True)
-    flags = lab.run_dir(recipe) / "flags.json"
+    experiment, recipe = Experiment(tmp_path, []), main_recipe("mse", "levels")
+    experiment.run_dir(recipe).mkdir(parents=True)
+    flags = experiment.run_dir(recipe) / "flags.json"
     flags.write_text(content)
     with pytest.raises(InputError, match=f"{recipe.name}.*{named}.*another --out"):
-        reproduce._check_runs(lab, [main_recipe("nlpd", "levels"), recipe])
+        reproduce._check_runs(experiment, [main_recipe("nlpd", "levels"), recipe])
     assert flags.read_text() == content
 
 
 def test_a_run_of_another_format_is_told(tmp_path):
-    lab, recipe = Lab(tmp_path, []), main_recipe("mse", "levels")
-    lab.run_dir(recipe).mkdir(parents=True)
-    write_settings(TrainingSettings(), lab.run_dir(recipe))
-    reproduce._check_runs(lab, [recipe])
-    flags = lab.run_dir(recipe) / "flags.json"
+    experiment, recipe = Experiment(tmp_path, []), main_recipe("mse", "levels")
+    experiment.run_dir(recipe).mkdir(parents=True)
+    write_settings(TrainingSettings(), experiment.run_dir(recipe))
+    reproduce._check_runs(experiment, [recipe])
+    flags = experiment.run_dir(recipe) / "flags.json"
     flags.write_text(flags.read_text().replace('"run_format": 1', '"run_format": 7'))
     with pytest.raises(InputError, match="format 7"):
-        reproduce._check_runs(lab, [recipe])
+        reproduce._check_runs(experiment, [recipe])
 
 
 def test_without_data_the_remedy_is_named(run_many):

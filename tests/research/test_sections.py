@@ -9,23 +9,31 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tfnoise.cli import reproduce
 from tfnoise.data import Clip
 from tfnoise.errors import InputError
 from tfnoise.research.blocks import Paragraph, Table, number
 from tfnoise.research.pages import markdown_page
 from tfnoise.research.recipes import in_order
-from tfnoise.research.sections import SECTIONS, ceiling, noise, practice, rate, softness
+from tfnoise.research.sections import (
+    SECTIONS,
+    guidelines,
+    natural_data_bound,
+    noise,
+    quantizer_gradient,
+    rate,
+)
 
-COMPARING = ("rate", "noise", "ceiling", "softness", "practice")
+COMPARING = ("rate", "noise", "natural_data_bound", "quantizer_gradient", "guidelines")
 
 
 class Figures:
-    """Stands for a `Lab` whose models' MSE is given by name; NLPD and MS-SSIM follow it."""
+    """Stands for a `Experiment` whose models' MSE is given by name; NLPD and MS-SSIM follow it."""
 
     def __init__(self, folder, mse=lambda name: 0.01, clips=120):
         self.folder, self.mse, self.steps = folder, mse, 500
         self.images, self.asked, self.seeds = [None] * clips, set(), 3
-        self.grey = {"mse": 0.04, "nlpd": 0.9, "ms_ssim": 0.3}
+        self.constant_image = {"mse": 0.04, "nlpd": 0.9, "ms_ssim": 0.3}
         self.tested = np.arange(clips) % 2 == 0
         self.split = [Clip("a.wav", "a")] * (clips // 2), [Clip("b.wav", "b")] * (clips // 2)
 
@@ -54,9 +62,9 @@ class Figures:
         return self.folder / recipe.name
 
 
-def _said(module, lab) -> str:
+def _said(module, experiment) -> str:
     """The section as Markdown, after its result was a file."""
-    result = json.loads(json.dumps(module.measure(lab), sort_keys=True))
+    result = json.loads(json.dumps(module.measure(experiment), sort_keys=True))
     blocks = module.blocks(result)
     assert any(isinstance(block, Table) for block in blocks)
     for block in blocks:
@@ -70,14 +78,18 @@ def _said(module, lab) -> str:
 
 @pytest.mark.parametrize("name", COMPARING)
 def test_what_is_measured_was_asked_to_be_trained_and_the_other_way_round(name, tmp_path):
-    lab = Figures(tmp_path)
-    _said(SECTIONS[name], lab)
-    recipes = [recipe for stage in in_order(_with_main(SECTIONS[name].recipes(lab))) for recipe in stage]
-    trained = {recipe.name for recipe in recipes if not recipe.may_fail or lab.is_trained(recipe)}
-    wanted = {recipe.name for recipe in SECTIONS[name].recipes(lab)}
-    assert lab.asked <= trained
+    experiment = Figures(tmp_path)
+    _said(SECTIONS[name], experiment)
+    recipes = [
+        recipe for stage in in_order(_with_main(SECTIONS[name].recipes(experiment))) for recipe in stage
+    ]
+    trained = {recipe.name for recipe in recipes if not recipe.may_fail or experiment.is_trained(recipe)}
+    wanted = {recipe.name for recipe in SECTIONS[name].recipes(experiment)}
+    assert experiment.asked <= trained
     # What only others begin with is not scored.
-    assert wanted - lab.asked <= {recipe.start for recipe in recipes} | {"levels_nlpd_quantizer_s10000.0_0"}
+    assert wanted - experiment.asked <= {recipe.start for recipe in recipes} | {
+        "levels_nlpd_quantizer_s10000.0_0"
+    }
 
 
 def _with_main(recipes):
@@ -85,21 +97,21 @@ def _with_main(recipes):
 
 
 def test_all_sections_together_name_no_training_twice_with_other_flags(tmp_path):
-    lab = Figures(tmp_path)
-    recipes = [recipe for module in SECTIONS.values() for recipe in module.recipes(lab)]
+    experiment = Figures(tmp_path)
+    recipes = [recipe for module in SECTIONS.values() for recipe in module.recipes(experiment)]
     names = [recipe.name for stage in in_order(recipes) for recipe in stage]
     assert len(names) == len(set(names)) > 70
 
 
-def test_the_help_counts_the_trainings_of_each_section(tmp_path, repo_root):
-    lab = Figures(tmp_path)
-    shared = {recipe.name for recipe in SECTIONS["paper"].recipes(lab)}
+def test_the_help_counts_the_trainings_of_each_section(tmp_path):
+    experiment = Figures(tmp_path)
+    shared = {recipe.name for recipe in SECTIONS["paper"].recipes(experiment)}
     counts = {
-        name: len({recipe.name for recipe in SECTIONS[name].recipes(lab)} - shared) for name in COMPARING
+        name: len({recipe.name for recipe in SECTIONS[name].recipes(experiment)} - shared)
+        for name in COMPARING
     }
-    script = (repo_root / "bin/reproduce").read_text()
-    told = re.findall(r'"(\w+)": "Section: .*\((\d+) trainings more\)', script)
-    assert {name: int(count) for name, count in told} == counts
+    in_help = {name: re.search(r"\((\d+) trainings more", text) for name, text in reproduce.SECTIONS.items()}
+    assert {name: int(match[1]) for name, match in in_help.items() if match} == counts
 
 
 def test_rate_tells_where_a_perceptual_loss_is_ahead_and_where_more_bits_do_not_help(tmp_path):
@@ -109,8 +121,8 @@ def test_rate_tells_where_a_perceptual_loss_is_ahead_and_where_more_bits_do_not_
             return 0.02 / rate_bpp if rate_bpp < 1 else 0.05
         return 0.03
 
-    lab = Figures(tmp_path, mse)
-    text = _said(rate, lab)
+    experiment = Figures(tmp_path, mse)
+    text = _said(rate, experiment)
     assert "NLPD has the lower MSE at 0 of 5 rates" in text
     assert "More bits did not always help the models trained with NLPD" in text
     # Of grey the error is 0.04.
@@ -122,21 +134,25 @@ def test_rate_tells_where_a_perceptual_loss_is_ahead_and_where_more_bits_do_not_
 
 
 def test_noise_tells_the_best_family_and_where_nlpd_helps(tmp_path):
-    lab = Figures(tmp_path, lambda name: 0.004 if "streaked" in name else 0.01 if "nlpd" in name else 0.04)
-    text = _said(noise, lab)
+    experiment = Figures(
+        tmp_path, lambda name: 0.004 if "streaked" in name else 0.01 if "nlpd" in name else 0.04
+    )
+    text = _said(noise, experiment)
     assert "streaked noise brings natural audio's MSE from 0.0400 (uniform) to 0.00400" in text
     assert "1.00 of MSE's with streaked" in text and "0.250 of MSE's with pink" in text
 
 
 def test_the_share_of_the_distance_is_nothing_on_uniform_noise_and_all_on_natural_clips(tmp_path):
     values = {"levels_mse_0": 0.04, "entropy_mse_0": 0.04, "natural": 0.01, "nlpd_0": 0.025}
-    lab = Figures(tmp_path, lambda name: next((v for k, v in values.items() if k in name), 0.0025))
-    rows = {row["learned_from"]: row["closed"] for row in ceiling.measure(lab)["rows"]["levels"]}
+    experiment = Figures(tmp_path, lambda name: next((v for k, v in values.items() if k in name), 0.0025))
+    rows = {
+        row["learned_from"]: row["closed"] for row in natural_data_bound.measure(experiment)["rows"]["levels"]
+    }
     assert rows["uniform noise, MSE"]["mse"] == 0 and rows["natural clips, MSE"]["mse"] == 1
     assert rows["uniform noise, NLPD"]["mse"] == pytest.approx(0.5)
     assert rows["streaked noise, MSE"]["mse"] == pytest.approx(1.25)
-    assert "125 %" in _said(ceiling, lab)
-    assert ceiling.measure(Figures(tmp_path))["rows"]["levels"][1]["closed"]["mse"] is None
+    assert "125 %" in _said(natural_data_bound, experiment)
+    assert natural_data_bound.measure(Figures(tmp_path))["rows"]["levels"][1]["closed"]["mse"] is None
 
 
 @pytest.mark.parametrize(
@@ -148,30 +164,30 @@ def test_the_share_of_the_distance_is_nothing_on_uniform_noise_and_all_on_natura
     ],
 )
 def test_whether_data_is_overrated_follows_all_seeds(streaked, verdict, tmp_path):
-    text = _said(ceiling, Figures(tmp_path, lambda name: streaked if "streaked" in name else 0.01))
+    text = _said(natural_data_bound, Figures(tmp_path, lambda name: streaked if "streaked" in name else 0.01))
     assert verdict in text and "3 seeds and 60 clips" in text
     assert f"{number(streaked)}, {number(streaked)}, {number(streaked)} against 0.0100" in text
     one_seed_worse = Figures(
         tmp_path, lambda name: 0.1 if "streaked_2" in name else 0.005 if "streaked" in name else 0.01
     )
-    assert "neither" in _said(ceiling, one_seed_worse)
+    assert "neither" in _said(natural_data_bound, one_seed_worse)
 
 
 def test_a_softness_whose_training_ended_is_told(tmp_path):
-    assert "no longer finite with s = 10000 after step 0" in _said(softness, Figures(tmp_path))
+    assert "no longer finite with s = 10000 after step 0" in _said(quantizer_gradient, Figures(tmp_path))
 
 
 def test_advice_follows_the_figures(tmp_path):
     def mse(name):
         return 0.002 if "after_noise" in name else 0.004 if "natural" in name else 0.03
 
-    text = _said(practice, Figures(tmp_path, mse))
+    text = _said(guidelines, Figures(tmp_path, mse))
     assert "so use them" in text and "it pays with 5, 20, 50 clips" in text
-    text = _said(practice, Figures(tmp_path, lambda name: 0.1 if "natural" in name else 0.01))
+    text = _said(guidelines, Figures(tmp_path, lambda name: 0.1 if "natural" in name else 0.01))
     assert "too few to be worth it" in text and "it does not pay" in text
 
 
 def test_too_few_clips_to_tune_on_are_told_before_anything_is_trained(tmp_path):
-    practice.check(Figures(tmp_path, clips=100))
+    guidelines.check(Figures(tmp_path, clips=100))
     with pytest.raises(InputError, match="half of this data are 49"):
-        practice.check(Figures(tmp_path, clips=98))
+        guidelines.check(Figures(tmp_path, clips=98))

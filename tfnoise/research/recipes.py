@@ -15,6 +15,9 @@ BUDGETS: dict[str, dict[str, Any]] = {
 LOSSES = ("mse", "nlpd", "ms_ssim")
 BOTTLENECKS = ("levels", "entropy")
 
+SPLIT, FEW_CLIPS = "learned", (5, 20, 50)
+"""The split of all clips to learn from; with "_5" and so on those of few of them."""
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -2,7 +2,7 @@
 
 Of reproduction.json (readme.py tells how it was made) and of
 
-    bin/reproduce --budget=quick --rate --softness --practice --data=FOLDER --out=reports/quick
+    bin/reproduce --budget=quick --rate --quantizer_gradient --guidelines --data=FOLDER --out=reports/quick
     cp reports/quick/report.json docs/results/reproduction_quick.json
 
 A section that both have is taken from the first.

@@ -2,7 +2,7 @@ r"""README.md: the reproduction of the paper, and the shipped model beside codec
 
 Trained and scored by
 
-    bin/reproduce --budget=paper --noise --ceiling --generation --images --sound --why \
+    bin/reproduce --budget=paper --noise --natural_data_bound --generation --images --sound --ablation \
         --data=FOLDER --out=reports/paper
     cp reports/paper/report.json docs/results/reproduction.json
 """
@@ -45,20 +45,20 @@ def reproduction() -> str | None:
                 f"{row['bpp_max']:.4f}",
             ]
             lines.append(f"| {' | '.join(cells)} |")
-    grey = paper["grey"]
+    constant = paper["constant_image"]
     cells = [
         "",
-        "one grey a clip",
-        f"{grey['mse']:.4f}",
+        "constant image",
+        f"{constant['mse']:.4f}",
         "",
         "",
-        f"{grey['nlpd']:.3f}",
-        f"{grey['ms_ssim']:.3f}",
+        f"{constant['nlpd']:.3f}",
+        f"{constant['ms_ssim']:.3f}",
         "",
     ]
     lines.append(f"| {' | '.join(cells)} |")
-    ceiling = report["sections"].get("ceiling")
-    return "\n".join(lines + (["", filled(_contest(ceiling))] if ceiling else []))
+    bound = report["sections"].get("natural_data_bound")
+    return "\n".join(lines + (["", filled(_contest(bound))] if bound else []))
 
 
 def best() -> str:
@@ -90,18 +90,18 @@ def _about(paper: dict[str, Any]) -> str:
         f"{over}. Of MSE and NLPD less is better, of MS-SSIM more. The ratio is that of the MSE to the "
         f"MSE-trained model's, with a 95 % interval over resamples of clips and seeds; the share of these "
         f"resamples in which it is below 1 follows. Last, the largest rate of any clip, in bits per pixel. "
-        f"One grey, each clip's own mean, is what a model has to be better than."
+        f"Baseline: a constant image at each clip's mean."
     )
 
 
-def _contest(ceiling: dict[str, Any]) -> str:
-    mse, calibrated, nlpd = (_ratio(ceiling["contest"][name]) for name in ("mse", "calibrated_mse", "nlpd"))
+def _contest(bound: dict[str, Any]) -> str:
+    mse, calibrated, nlpd = (_ratio(bound["contest"][name]) for name in ("mse", "calibrated_mse", "nlpd"))
     return (
         f"Noise against data: trained with MSE on streaked noise, random numbers in a designed arrangement, "
         f"the model with the entropy bottleneck has {mse} of the MSE and {nlpd} of the NLPD of its twin that "
-        f"was trained with MSE on {ceiling['clips_learned']} natural clips; of the MSE {calibrated} where "
+        f"was trained with MSE on {bound['clips_learned']} natural clips; of the MSE {calibrated} where "
         f"one slope and offset set each model's brightness right. Ratios with 95 % intervals over "
-        f"{ceiling['seeds']} seeds and the {ceiling['clips_tested']} other clips."
+        f"{bound['seeds']} seeds and the {bound['clips_tested']} other clips."
     )
 
 

@@ -3,8 +3,8 @@
 Each module has
 
 - `TITLE`, of the section;
-- `recipes(lab)`: the trainings that it needs;
-- `measure(lab)`: what it finds, as JSON, once they are there; it writes its pictures and sounds;
+- `recipes(experiment)`: the trainings that it needs;
+- `measure(experiment)`: what it finds, as JSON, once they are there; it writes its pictures and sounds;
 - `blocks(result)`: what the report says of that.
 """
 
@@ -13,20 +13,31 @@ from __future__ import annotations
 from types import ModuleType
 
 from tfnoise.research.sections import (
-    ceiling,
+    ablation,
     generation,
+    guidelines,
     images,
+    natural_data_bound,
     noise,
     paper,
-    practice,
+    quantizer_gradient,
     rate,
-    softness,
     sound,
-    why,
 )
 
 SECTIONS: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (paper, rate, noise, ceiling, generation, images, softness, practice, sound, why)
+    for module in (
+        paper,
+        rate,
+        noise,
+        natural_data_bound,
+        generation,
+        images,
+        quantizer_gradient,
+        guidelines,
+        sound,
+        ablation,
+    )
 }
 """By name, in the report's order; "paper" is always there, the others by a flag of their name."""

@@ -16,7 +16,7 @@ from tfnoise.data import noise_images
 from tfnoise.evaluation import Panel, clip_figure, code_image, save_figure, spread
 from tfnoise.layers import TOTAL_STRIDE
 from tfnoise.research.blocks import Block, Paragraph, Picture, Sounds, Table, number
-from tfnoise.research.lab import Lab, main_recipes
+from tfnoise.research.experiment import Experiment, main_recipes
 from tfnoise.research.recipes import BOTTLENECKS, LOSSES, Recipe
 from tfnoise.research.sections.paper import BOTTLENECK_TITLES, TITLES
 from tfnoise.research.sounds import write_flac
@@ -124,22 +124,22 @@ def bits_per_pixel(found: Sequence[Histogram]) -> float:
     return sum(float(-np.sum(shares * np.log2(shares))) for _, shares in found) / TOTAL_STRIDE**2
 
 
-def recipes(lab: Lab) -> list[Recipe]:
+def recipes(experiment: Experiment) -> list[Recipe]:
     """The main table's, of the first seed."""
     return main_recipes(1, BOTTLENECKS)
 
 
-def measure(lab: Lab) -> dict[str, Any]:
+def measure(experiment: Experiment) -> dict[str, Any]:
     """Distances to clips that had no part in the statistics, a picture, a sound of each model."""
-    front_end, tested = lab.front_end, lab.tested
-    widths = np.array([clip.image.shape[1] for clip in lab.images])
+    front_end, tested = experiment.front_end, experiment.tested
+    widths = np.array([clip.image.shape[1] for clip in experiment.images])
     frames = int(min(_MOST_FRAMES, widths[tested].max(), widths[~tested].max()))
 
     def cut(half: np.ndarray) -> np.ndarray:
         places = np.flatnonzero(half & (widths >= frames))[
             spread(int(np.sum(half & (widths >= frames))), _MOST_CLIPS)
         ]
-        return np.stack([lab.images[place].image[:, :frames] for place in places])
+        return np.stack([experiment.images[place].image[:, :frames] for place in places])
 
     first, others = cut(~tested), cut(tested)
     noise = next(iter(noise_images(front_end.mels, frames, _DRAWN, seed=_SEED))).numpy()
@@ -152,10 +152,10 @@ def measure(lab: Lab) -> dict[str, Any]:
     shown = [(others[0], "a clip", ""), (others[-1], "another clip", ""), (noise[0], "uniform noise", "")]
     models: dict[str, Any] = {}
     sounds = []
-    for recipe in recipes(lab):
+    for recipe in recipes(experiment):
         loss, bottleneck = recipe.flags["loss"], recipe.flags["bottleneck"]
-        lab.tell(f"drawing latents for {recipe.name}")
-        model = lab.model(recipe)
+        experiment.log(f"drawing latents for {recipe.name}")
+        model = experiment.model(recipe)
         rows = models.setdefault(bottleneck, {})[loss] = {}
         for source, images in {"clips": first, "noise": noise}.items():
             coded = [code_image(model.module.code, image, model.bpp) for image in images]
@@ -169,13 +169,15 @@ def measure(lab: Lab) -> dict[str, Any]:
                 details = f"drawn, {rows[source]['bpp']:.2f} bits per pixel"
                 shown.append((drawn[0], f"{bottleneck}, {TITLES[loss]}", details))
                 path = f"audio/generated_{recipe.name}.flac"
-                level_db = float(np.median([clip.reference_db for clip in lab.images]))
+                level_db = float(np.median([clip.reference_db for clip in experiment.images]))
                 sound = image_to_recording(drawn[0], level_db, front_end)
-                write_flac(sound, front_end.sample_rate_hz, lab.folder / path)
+                write_flac(sound, front_end.sample_rate_hz, experiment.folder / path)
                 sounds.append([f"{BOTTLENECK_TITLES[bottleneck]}, trained with {TITLES[loss]}", path])
     panels = [Panel(image, front_end, title, details) for image, title, details in shown]
-    (lab.folder / "figures").mkdir(exist_ok=True)
-    save_figure(clip_figure(panels, "Clips, noise, and latents drawn as in clips"), lab.folder / _PICTURE)
+    (experiment.folder / "figures").mkdir(exist_ok=True)
+    save_figure(
+        clip_figure(panels, "Clips, noise, and latents drawn as in clips"), experiment.folder / _PICTURE
+    )
     return {
         "images": _DRAWN,
         "frames": frames,

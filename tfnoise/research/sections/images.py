@@ -14,7 +14,7 @@ from tfnoise.evaluation import METRICS, ClipImage, code_image, save_figure, scor
 from tfnoise.layers import TOTAL_STRIDE
 from tfnoise.research.blocks import Block, Paragraph, Picture, Table, number
 from tfnoise.research.confidence import compare
-from tfnoise.research.lab import Lab, main_recipes
+from tfnoise.research.experiment import Experiment, main_recipes
 from tfnoise.research.recipes import BOTTLENECKS, LOSSES, Recipe, main_recipe
 from tfnoise.research.sections.paper import BOTTLENECK_TITLES, TITLES, holds
 
@@ -76,12 +76,12 @@ def tiles(image: np.ndarray, side: int = TILE) -> list[np.ndarray]:
     ]
 
 
-def recipes(lab: Lab) -> list[Recipe]:
+def recipes(experiment: Experiment) -> list[Recipe]:
     """The main table's."""
-    return main_recipes(lab.seeds, BOTTLENECKS)
+    return main_recipes(experiment.seeds, BOTTLENECKS)
 
 
-def measure(lab: Lab) -> dict[str, Any]:
+def measure(experiment: Experiment) -> dict[str, Any]:
     """Scores of tiles of photographs, ratios with intervals, the same of natural audio, a picture."""
     found = [photograph for photograph in photographs() if tiles(photograph.image)]
     clips = [
@@ -93,15 +93,15 @@ def measure(lab: Lab) -> dict[str, Any]:
     held = [{"name": one.name, "source": one.source, "tiles": int(np.sum(of == one.name))} for one in found]
     if not found:
         return {"photographs": held}
-    models = {bottleneck: _models(lab, clips, bottleneck) for bottleneck in BOTTLENECKS}
-    _draw(lab, found[0])
+    models = {bottleneck: _models(experiment, clips, bottleneck) for bottleneck in BOTTLENECKS}
+    _draw(experiment, found[0])
     picture = {"path": _PICTURE, "name": found[0].name}
-    return {"photographs": held, "seeds": lab.seeds, "models": models, "picture": picture}
+    return {"photographs": held, "seeds": experiment.seeds, "models": models, "picture": picture}
 
 
-def _models(lab: Lab, clips: Sequence[ClipImage], bottleneck: str) -> dict[str, Any]:
+def _models(experiment: Experiment, clips: Sequence[ClipImage], bottleneck: str) -> dict[str, Any]:
     """Of a bottleneck's losses means and ratios, over the tiles that all models code at or under the rate."""
-    scores = {loss: _scores(lab, clips, loss, bottleneck) for loss in LOSSES}
+    scores = {loss: _scores(experiment, clips, loss, bottleneck) for loss in LOSSES}
     fits = within(np.stack([found["bpp"] for found in scores.values()]), scores["mse"]["target"])
     of = np.array([clip.path for clip in clips])
     base, rows = scores["mse"]["mse"], {}
@@ -110,7 +110,7 @@ def _models(lab: Lab, clips: Sequence[ClipImage], bottleneck: str) -> dict[str, 
         rows[loss]["bpp_max"] = float(mine["bpp"][:, fits].max())
         if loss == "mse":
             continue
-        audio = [lab.by_seed(trained, bottleneck, "mse") for trained in (loss, "mse")]
+        audio = [experiment.by_seed(trained, bottleneck, "mse") for trained in (loss, "mse")]
         rows[loss]["ratio"] = compare(mine["mse"][:, fits], base[:, fits])._asdict()
         rows[loss]["audio"] = compare(*audio)._asdict()
         rows[loss]["by_photograph"] = {
@@ -126,13 +126,13 @@ def within(bpp: np.ndarray, target: float) -> np.ndarray:
     return fits if fits.any() else np.ones_like(fits)
 
 
-def _scores(lab: Lab, clips: Sequence[ClipImage], loss: str, bottleneck: str) -> dict[str, Any]:
+def _scores(experiment: Experiment, clips: Sequence[ClipImage], loss: str, bottleneck: str) -> dict[str, Any]:
     """MSE, NLPD, MS-SSIM and bpp, each `[seeds, tiles]`, and the target rate."""
     found = []
-    for seed in range(lab.seeds):
+    for seed in range(experiment.seeds):
         recipe = main_recipe(loss, bottleneck, seed)
-        lab.tell(f"scoring photographs, {recipe.name}")
-        model = lab.model(recipe)
+        experiment.log(f"scoring photographs, {recipe.name}")
+        model = experiment.model(recipe)
         found.append(score_clips(model.module.code, clips, model.bpp))
     values = {name: np.stack([scores.values(name) for scores in found]) for name in (*METRICS, "bpp")}
     return {**values, "target": found[0].bpp_target}
@@ -203,7 +203,7 @@ def _verdict(bottleneck: str, loss: str, row: dict[str, Any]) -> str:
     )
 
 
-def _draw(lab: Lab, photograph: Photograph) -> None:
+def _draw(experiment: Experiment, photograph: Photograph) -> None:
     """A photograph as the models of the first seed make it, a row for each bottleneck."""
     from matplotlib.figure import Figure
 
@@ -214,7 +214,7 @@ def _draw(lab: Lab, photograph: Photograph) -> None:
     for axes, bottleneck in zip(figure.subplots(len(BOTTLENECKS), columns), BOTTLENECKS):
         shown = [("original", BOTTLENECK_TITLES[bottleneck], original)]
         for loss in LOSSES:
-            model = lab.model(main_recipe(loss, bottleneck))
+            model = experiment.model(main_recipe(loss, bottleneck))
             coded = code_image(model.module.code, original, model.bpp)
             image, bpp = coded["reconstruction"], float(coded["bpp"])
             error = float(np.mean(np.square(image - original)))
@@ -223,8 +223,8 @@ def _draw(lab: Lab, photograph: Photograph) -> None:
             axis.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1)
             axis.set_title(f"{title}\n{details}", fontsize=8.5, loc="left")
             axis.set_axis_off()
-    (lab.folder / "figures").mkdir(exist_ok=True)
-    save_figure(figure, lab.folder / _PICTURE)
+    (experiment.folder / "figures").mkdir(exist_ok=True)
+    save_figure(figure, experiment.folder / _PICTURE)
 
 
 def _installed() -> Iterator[tuple[str, str, np.ndarray]]:

@@ -7,7 +7,7 @@ from typing import Any
 from tfnoise.data.noise_families import FAMILIES
 from tfnoise.evaluation import METRICS
 from tfnoise.research.blocks import Block, Paragraph, Table, number
-from tfnoise.research.lab import Lab
+from tfnoise.research.experiment import Experiment
 from tfnoise.research.recipes import Recipe, main_recipe
 from tfnoise.research.sections.paper import TITLES
 
@@ -16,18 +16,18 @@ BOTTLENECK = "entropy"
 LOSSES = ("mse", "nlpd")
 
 
-def recipes(lab: Lab) -> list[Recipe]:
+def recipes(experiment: Experiment) -> list[Recipe]:
     """Every family with MSE and with NLPD."""
     return [_recipe(family, loss) for family in FAMILIES for loss in LOSSES]
 
 
-def measure(lab: Lab) -> dict[str, Any]:
+def measure(experiment: Experiment) -> dict[str, Any]:
     """Means over clips by family and loss."""
     rows = [
-        {"noise": family, **{loss: lab.means(_recipe(family, loss)) for loss in LOSSES}}
+        {"noise": family, **{loss: experiment.means(_recipe(family, loss)) for loss in LOSSES}}
         for family in FAMILIES
     ]
-    return {"rows": rows, "steps": lab.steps, "clips": len(lab.images)}
+    return {"rows": rows, "steps": experiment.steps, "clips": len(experiment.images)}
 
 
 def blocks(result: dict[str, Any]) -> list[Block]:

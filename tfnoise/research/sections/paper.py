@@ -10,7 +10,7 @@ from tfnoise.evaluation import METRICS, Panel, clip_figure, code_image, resynthe
 from tfnoise.research.blocks import Block, Paragraph, Picture, Sounds, Table, number
 from tfnoise.research.charts import line_chart
 from tfnoise.research.confidence import compare
-from tfnoise.research.lab import HEARD_CLIPS, Lab, main_recipes
+from tfnoise.research.experiment import HEARD_CLIPS, Experiment, main_recipes
 from tfnoise.research.recipes import BOTTLENECKS, LOSSES, Recipe, main_recipe
 from tfnoise.research.sounds import write_flac
 from tfnoise.training import training_curve
@@ -21,17 +21,17 @@ BOTTLENECK_TITLES = {"levels": "fixed levels, the paper's", "entropy": "entropy 
 SURE = 0.95
 
 
-def recipes(lab: Lab) -> list[Recipe]:
+def recipes(experiment: Experiment) -> list[Recipe]:
     """Three losses, two bottlenecks, all seeds."""
-    return main_recipes(lab.seeds, BOTTLENECKS)
+    return main_recipes(experiment.seeds, BOTTLENECKS)
 
 
-def measure(lab: Lab) -> dict[str, Any]:
+def measure(experiment: Experiment) -> dict[str, Any]:
     """The table, the claim, pictures, sounds and training curves."""
     table, claim = {}, {}
     for bottleneck in BOTTLENECKS:
         values = {
-            loss: {metric: lab.by_seed(loss, bottleneck, metric) for metric in (*METRICS, "bpp")}
+            loss: {metric: experiment.by_seed(loss, bottleneck, metric) for metric in (*METRICS, "bpp")}
             for loss in LOSSES
         }
         table[bottleneck] = {loss: _row(found) for loss, found in values.items()}
@@ -39,20 +39,20 @@ def measure(lab: Lab) -> dict[str, Any]:
             loss: compare(values[loss]["mse"], values["mse"]["mse"])._asdict() for loss in LOSSES[1:]
         }
     curves = {
-        bottleneck: _curves_figure(lab, bottleneck, f"figures/training_{bottleneck}.png")
+        bottleneck: _curves_figure(experiment, bottleneck, f"figures/training_{bottleneck}.png")
         for bottleneck in BOTTLENECKS
     }
     pictures, sounds = [], []
     for bottleneck in BOTTLENECKS:
-        more_pictures, more_sounds = _show(lab, bottleneck)
+        more_pictures, more_sounds = _show(experiment, bottleneck)
         pictures += more_pictures
         sounds += more_sounds
     return {
-        "clips": len(lab.images),
-        "seeds": lab.seeds,
-        "steps": lab.steps,
+        "clips": len(experiment.images),
+        "seeds": experiment.seeds,
+        "steps": experiment.steps,
         "table": table,
-        "grey": lab.grey,
+        "constant_image": experiment.constant_image,
         "claim": claim,
         "pictures": pictures,
         "sounds": sounds,
@@ -83,7 +83,7 @@ def blocks(result: dict[str, Any]) -> list[Block]:
                     ]
                     for loss in LOSSES
                 ]
-                + [["one grey", *(number(result["grey"][metric]) for metric in TITLES), "–"]],
+                + [["one grey", *(number(result["constant_image"][metric]) for metric in TITLES), "–"]],
                 f"{BOTTLENECK_TITLES[bottleneck]}; {clips} clips, "
                 + (f"mean ± standard deviation over {seeds} seeds, " if seeds > 1 else "one seed, ")
                 + f"{steps:,} steps each",
@@ -137,20 +137,20 @@ def _row(values: dict[str, np.ndarray]) -> dict[str, Any]:
     return row
 
 
-def _curves_figure(lab: Lab, bottleneck: str, name: str) -> str:
+def _curves_figure(experiment: Experiment, bottleneck: str, name: str) -> str:
     curves = {}
     for loss in LOSSES:
-        points = training_curve(lab.run_dir(main_recipe(loss, bottleneck)), "distortion")
+        points = training_curve(experiment.run_dir(main_recipe(loss, bottleneck)), "distortion")
         first = points[0][1] if points else 1.0
         curves[TITLES[loss]] = [(step, value / first) for step, value in points]
-    line_chart(curves, lab.folder / name, "step", "distortion / at first", log_y=True, marks=False)
+    line_chart(curves, experiment.folder / name, "step", "distortion / at first", log_y=True, marks=False)
     return name
 
 
-def _show(lab: Lab, bottleneck: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _show(experiment: Experiment, bottleneck: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Pictures and sounds of some clips, as the models of the first seed make them."""
-    lab.tell(f"drawing clips, {bottleneck}")
-    clips, front_end, rate_hz = lab.shown(), lab.front_end, lab.front_end.sample_rate_hz
+    experiment.log(f"drawing clips, {bottleneck}")
+    clips, front_end, rate_hz = experiment.shown(), experiment.front_end, experiment.front_end.sample_rate_hz
     panels = [[Panel(clip.image, front_end, "original")] for clip in clips]
     files: list[list[tuple[str, str]]] = [[] for _ in clips[:HEARD_CLIPS]]
     for place, clip in enumerate(clips[:HEARD_CLIPS]):
@@ -159,23 +159,23 @@ def _show(lab: Lab, bottleneck: str) -> tuple[list[dict[str, Any]], list[dict[st
             "front end alone": resynthesised(clip.image, clip, front_end),
         }.items():
             path = f"audio/clip{place + 1}_{title.replace(' ', '_')}.flac"
-            write_flac(sound, rate_hz, lab.folder / path)
+            write_flac(sound, rate_hz, experiment.folder / path)
             files[place].append((title, path))
     for loss in LOSSES:
-        model = lab.model(main_recipe(loss, bottleneck))
+        model = experiment.model(main_recipe(loss, bottleneck))
         for place, clip in enumerate(clips):
             image = code_image(model.module.code, clip.image, model.bpp)["reconstruction"]
             error = float(np.mean(np.square(image - clip.image)))
             panels[place].append(Panel(image, front_end, f"trained with {TITLES[loss]}", f"MSE {error:.4f}"))
             if place < HEARD_CLIPS:
                 path = f"audio/clip{place + 1}_{bottleneck}_{loss}.flac"
-                write_flac(resynthesised(image, clip, front_end), rate_hz, lab.folder / path)
+                write_flac(resynthesised(image, clip, front_end), rate_hz, experiment.folder / path)
                 files[place].append((f"trained with {TITLES[loss]}", path))
     pictures, title = [], BOTTLENECK_TITLES[bottleneck]
-    (lab.folder / "figures").mkdir(exist_ok=True)
+    (experiment.folder / "figures").mkdir(exist_ok=True)
     for place, (clip, shown) in enumerate(zip(clips, panels)):
         path = f"figures/clip{place + 1}_{bottleneck}.png"
-        save_figure(clip_figure(shown, _name(clip)), lab.folder / path)
+        save_figure(clip_figure(shown, _name(clip)), experiment.folder / path)
         pictures.append({"path": path, "caption": f"{_name(clip)}; {title}, seed 0"})
     heard = [
         {"files": named, "caption": f"{_name(clip)}; {title}, seed 0, {rate_hz:,} Hz"}

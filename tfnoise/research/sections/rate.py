@@ -7,7 +7,7 @@ from typing import Any
 from tfnoise.evaluation import METRICS
 from tfnoise.research.blocks import Block, Paragraph, Picture, Table, number
 from tfnoise.research.charts import line_chart
-from tfnoise.research.lab import Lab
+from tfnoise.research.experiment import Experiment
 from tfnoise.research.recipes import LOSSES, Recipe, main_recipe
 from tfnoise.research.sections.paper import TITLES
 
@@ -17,15 +17,15 @@ LEVELS = (4, 16)
 """At 0.5 bpp, beside the 2 of the paper's table: fewer channels of more levels."""
 
 
-def recipes(lab: Lab) -> list[Recipe]:
+def recipes(experiment: Experiment) -> list[Recipe]:
     """Two levels at all rates, so that channels decide; more levels at 0.5 bpp; the entropy bottleneck."""
     return list({recipe.name: recipe for _, _, _, recipe in _grid()}.values())
 
 
-def measure(lab: Lab) -> dict[str, Any]:
+def measure(experiment: Experiment) -> dict[str, Any]:
     """Means over clips by bottleneck, rate and loss."""
     rows = [
-        {"bottleneck": title, "bpp": bpp, "loss": loss, **lab.means(recipe)} | {"bpp_target": bpp}
+        {"bottleneck": title, "bpp": bpp, "loss": loss, **experiment.means(recipe)} | {"bpp_target": bpp}
         for title, bpp, loss, recipe in _grid()
     ]
     charts = {}
@@ -39,14 +39,16 @@ def measure(lab: Lab) -> dict[str, Any]:
             ]
             for loss in LOSSES
         }
-        line_chart(curves, lab.folder / path, "target, bits per pixel", "MSE on natural audio", True, True)
+        line_chart(
+            curves, experiment.folder / path, "target, bits per pixel", "MSE on natural audio", True, True
+        )
         charts[title] = path
     return {
         "rows": rows,
-        "grey_mse": lab.grey["mse"],
+        "constant_image_mse": experiment.constant_image["mse"],
         "charts": charts,
-        "steps": lab.steps,
-        "clips": len(lab.images),
+        "steps": experiment.steps,
+        "clips": len(experiment.images),
     }
 
 
@@ -71,7 +73,7 @@ def blocks(result: dict[str, Any]) -> list[Block]:
             f"latent channels follows from the rate",
         )
     ]
-    found.append(Paragraph(_no_better_than_grey(rows, result["grey_mse"])))
+    found.append(Paragraph(_no_better_than_constant(rows, result["constant_image_mse"])))
     above = [row for row in rows if row["bpp_max"] > row["bpp_target"]]
     if above:
         found.append(Paragraph(_above(above)))
@@ -98,7 +100,7 @@ def _grid() -> list[tuple[str, float, str, Recipe]]:
     return points
 
 
-def _no_better_than_grey(rows: list[dict[str, Any]], grey_mse: float) -> str:
+def _no_better_than_constant(rows: list[dict[str, Any]], grey_mse: float) -> str:
     failed = ", ".join(f"{_point(row)} ({number(row['mse'])})" for row in rows if row["mse"] >= grey_mse)
     return (
         f"Where does it stop working? An image of one grey, each clip's own mean, has an MSE of "

@@ -15,7 +15,7 @@ from tfnoise.evaluation import (
     spread,
 )
 from tfnoise.research.blocks import Block, Paragraph, Table, number
-from tfnoise.research.lab import Lab, main_recipes
+from tfnoise.research.experiment import Experiment, main_recipes
 from tfnoise.research.recipes import BOTTLENECKS, LOSSES, Recipe
 from tfnoise.research.sections.paper import BOTTLENECK_TITLES, TITLES
 
@@ -54,40 +54,40 @@ def added_and_missing_db(
     return float(np.mean(np.maximum(after - before, 0))), float(np.mean(np.maximum(before - after, 0)))
 
 
-def recipes(lab: Lab) -> list[Recipe]:
+def recipes(experiment: Experiment) -> list[Recipe]:
     """The main table's, of the first seed."""
     return main_recipes(1, BOTTLENECKS)
 
 
-def measure(lab: Lab) -> dict[str, Any]:
+def measure(experiment: Experiment) -> dict[str, Any]:
     """Scores of some clips' sounds by model, and ratios to the MSE-trained model's over the same clips."""
-    clips = [lab.images[place] for place in spread(len(lab.images), MOST_CLIPS)]
+    clips = [experiment.images[place] for place in spread(len(experiment.images), MOST_CLIPS)]
 
     def scores(images: list[np.ndarray]) -> dict[str, np.ndarray]:
         rows = []
         for clip, image in zip(clips, images):
-            sound = resynthesised(image, clip, lab.front_end)
-            added, missing = added_and_missing_db(clip.waveform, sound, lab.front_end)
+            sound = resynthesised(image, clip, experiment.front_end)
+            added, missing = added_and_missing_db(clip.waveform, sound, experiment.front_end)
             rows.append(
                 {
-                    **sound_scores(clip.waveform, sound, lab.front_end),
+                    **sound_scores(clip.waveform, sound, experiment.front_end),
                     "added_db": added,
                     "missing_db": missing,
                 }
             )
         return {name: np.array([row[name] for row in rows]) for name in SCORES}
 
-    lab.tell(f"resynthesising {len(clips)} clips, front end alone")
+    experiment.log(f"resynthesising {len(clips)} clips, front end alone")
     alone = scores([clip.image for clip in clips])
     values: dict[str, dict[str, dict[str, np.ndarray]]] = {}
-    for recipe in recipes(lab):
-        lab.tell(f"resynthesising {len(clips)} clips, {recipe.name}")
-        model = lab.model(recipe)
+    for recipe in recipes(experiment):
+        experiment.log(f"resynthesising {len(clips)} clips, {recipe.name}")
+        model = experiment.model(recipe)
         images = [code_image(model.module.code, clip.image, model.bpp)["reconstruction"] for clip in clips]
         values.setdefault(recipe.flags["bottleneck"], {})[recipe.flags["loss"]] = scores(images)
     return {
         "clips": len(clips),
-        "of": len(lab.images),
+        "of": len(experiment.images),
         "front_end": {name: float(found.mean()) for name, found in alone.items()},
         "models": {
             bottleneck: {loss: _row(found, by_loss["mse"]) for loss, found in by_loss.items()}

@@ -7,8 +7,8 @@ from typing import Any
 from tfnoise.errors import InputError
 from tfnoise.evaluation import METRICS
 from tfnoise.research.blocks import Block, Paragraph, Table, number
-from tfnoise.research.lab import Lab
-from tfnoise.research.recipes import Recipe, main_recipe
+from tfnoise.research.experiment import Experiment
+from tfnoise.research.recipes import FEW_CLIPS, SPLIT, Recipe, main_recipe
 from tfnoise.research.sections.paper import TITLES
 
 TITLE = "Practice: mixtures, and fine-tuning on a few clips"
@@ -16,47 +16,54 @@ BOTTLENECK = "entropy"
 WEIGHTS = (0.02, 0.1, 0.5)
 """Of the perceptual loss in w * perceptual + (1 - w) * MSE, beside 0 and 1 of the paper's table."""
 
-TUNED_CLIPS = (5, 20, 50)
 PRETRAINING = "nlpd"
 
 
-def recipes(lab: Lab) -> list[Recipe]:
+def recipes(experiment: Experiment) -> list[Recipe]:
     """Mixtures on uniform noise; training on few clips from scratch, and after noise."""
     mixed = [_mixture(loss, weight) for loss in ("nlpd", "ms_ssim") for weight in (0.0, *WEIGHTS, 1.0)]
-    return mixed + [recipe for clips in TUNED_CLIPS for recipe in (_scratch(clips), _tuned(clips))]
+    return mixed + [recipe for clips in FEW_CLIPS for recipe in (_scratch(clips), _tuned(clips))]
 
 
-def check(lab: Lab) -> None:
+def check(experiment: Experiment) -> None:
     """Sees that there are clips enough.
 
     Raises:
       InputError: there are not.
     """
-    learned = len(lab.split[0])
-    if learned < max(TUNED_CLIPS):
+    learned = len(experiment.split[0])
+    if learned < max(FEW_CLIPS):
         raise InputError(
-            f"--practice tunes on up to {max(TUNED_CLIPS)} clips and tests on as many others, but half of "
-            f"this data are {learned}; give a folder with {2 * max(TUNED_CLIPS)} or more, or leave it out"
+            f"guidelines: fine-tunes on up to {max(FEW_CLIPS)} clips and tests on as many others, but half "
+            f"of this data are {learned}; use {2 * max(FEW_CLIPS)} or more, or skip this section"
         )
 
 
-def measure(lab: Lab) -> dict[str, Any]:
+def measure(experiment: Experiment) -> dict[str, Any]:
     """Means by mixture over all clips, and by tuning over those that no model has heard."""
     mixtures = [
-        {"loss": loss, "weight": weight, **lab.means(_mixture(loss, weight))}
+        {"loss": loss, "weight": weight, **experiment.means(_mixture(loss, weight))}
         for loss in ("nlpd", "ms_ssim")
         for weight in (0.0, *WEIGHTS, 1.0)
     ]
-    tuned = [{"clips": 0, "from": "noise", **lab.means(main_recipe(PRETRAINING, BOTTLENECK), lab.tested)}]
-    for clips in TUNED_CLIPS:
-        tuned.append({"clips": clips, "from": "scratch", **lab.means(_scratch(clips), lab.tested)})
-        tuned.append({"clips": clips, "from": "noise", **lab.means(_tuned(clips), lab.tested)})
+    tuned = [
+        {
+            "clips": 0,
+            "from": "noise",
+            **experiment.means(main_recipe(PRETRAINING, BOTTLENECK), experiment.tested),
+        }
+    ]
+    for clips in FEW_CLIPS:
+        tuned.append(
+            {"clips": clips, "from": "scratch", **experiment.means(_scratch(clips), experiment.tested)}
+        )
+        tuned.append({"clips": clips, "from": "noise", **experiment.means(_tuned(clips), experiment.tested)})
     return {
         "mixtures": mixtures,
         "tuned": tuned,
-        "clips": len(lab.images),
-        "clips_tested": int(lab.tested.sum()),
-        "steps": lab.steps,
+        "clips": len(experiment.images),
+        "clips_tested": int(experiment.tested.sum()),
+        "steps": experiment.steps,
     }
 
 
@@ -104,7 +111,7 @@ def _advice(mixtures: list[dict[str, Any]], tuned: list[dict[str, Any]]) -> str:
                 for begun in ("noise", "scratch")
             ),
         )
-        for clips in TUNED_CLIPS
+        for clips in FEW_CLIPS
     ]
     ratios = ", ".join(f"{number(noise / scratch)} with {clips} clips" for clips, noise, scratch in pairs)
     gains = [clips for clips, noise, scratch in pairs if noise < scratch]
@@ -134,17 +141,12 @@ def _mixture(loss: str, weight: float) -> Recipe:
     return Recipe(f"{BOTTLENECK}_mse_and_{weight:g}_{loss}_0", flags)
 
 
-def split_name(clips: int) -> str:
-    """Of the split of so many clips to tune on."""
-    return f"learned_{clips}"
-
-
 def _scratch(clips: int) -> Recipe:
     flags = {"loss": "mse", "bottleneck": BOTTLENECK, "seed": 0}
-    return Recipe(f"{BOTTLENECK}_mse_natural{clips}_0", flags, train_on=split_name(clips))
+    return Recipe(f"{BOTTLENECK}_mse_natural{clips}_0", flags, train_on=f"{SPLIT}_{clips}")
 
 
 def _tuned(clips: int) -> Recipe:
     flags = {"loss": "mse", "bottleneck": BOTTLENECK, "seed": 0}
     start = main_recipe(PRETRAINING, BOTTLENECK).name
-    return Recipe(f"{BOTTLENECK}_mse_natural{clips}_after_noise_0", flags, start, split_name(clips))
+    return Recipe(f"{BOTTLENECK}_mse_natural{clips}_after_noise_0", flags, start, f"{SPLIT}_{clips}")

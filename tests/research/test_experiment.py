@@ -1,4 +1,4 @@
-"""What a lab finds out of models: the error that is left after brightness and contrast are set right."""
+"""What an experiment measures of models: the baseline, and errors after calibration."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ import pytest
 import tensorflow as tf
 
 from tfnoise.evaluation import ClipImage
-from tfnoise.research.lab import Lab
+from tfnoise.research.experiment import Experiment
 from tfnoise.research.recipes import main_recipe
 
 
-def test_one_grey_has_the_variance_of_clips_and_no_structure(tmp_path):
+def test_a_constant_image_has_the_variance_of_clips_and_no_structure(tmp_path):
     generator = np.random.default_rng(0)
-    lab = Lab(tmp_path, [])
-    lab.images = [
+    experiment = Experiment(tmp_path, [])
+    experiment.images = [
         ClipImage(f"{n}.wav", str(n), "", generator.random([128, 96 + n, 1], np.float32)) for n in range(3)
     ]
-    lab.images.append(ClipImage("silent.wav", "silent", "", np.zeros([128, 96, 1], np.float32)))
-    grey = lab.grey
-    assert grey["mse"] == pytest.approx(np.mean([np.var(clip.image) for clip in lab.images]), rel=1e-4)
-    assert grey["nlpd"] > 0.5 and grey["ms_ssim"] < 0.4
+    experiment.images.append(ClipImage("silent.wav", "silent", "", np.zeros([128, 96, 1], np.float32)))
+    scores = experiment.constant_image
+    assert scores["mse"] == pytest.approx(
+        np.mean([np.var(clip.image) for clip in experiment.images]), rel=1e-4
+    )
+    assert scores["nlpd"] > 0.5 and scores["ms_ssim"] < 0.4
 
 
 def test_a_dim_model_is_right_after_calibration_and_a_noisy_one_is_not(tmp_path, monkeypatch):
     generator = np.random.default_rng(0)
-    lab = Lab(tmp_path, [])
-    lab.images = [SimpleNamespace(image=generator.random([16, 8 + n, 1], np.float32)) for n in range(4)]
+    experiment = Experiment(tmp_path, [])
+    experiment.images = [
+        SimpleNamespace(image=generator.random([16, 8 + n, 1], np.float32)) for n in range(4)
+    ]
     which = np.array([True, False, True, True])
     noise = 0.0
 
@@ -38,11 +42,11 @@ def test_a_dim_model_is_right_after_calibration_and_a_noisy_one_is_not(tmp_path,
         return {"reconstruction": tf.constant(changed, tf.float32), "bpp": rows, "step": rows}
 
     model = SimpleNamespace(module=SimpleNamespace(code=code), bpp=0.5)
-    monkeypatch.setattr(lab, "model", lambda recipe: model)
-    left = lab.calibrated_mse(main_recipe("mse", "entropy"), which)
+    monkeypatch.setattr(experiment, "model", lambda recipe: model)
+    left = experiment.calibrated_mse(main_recipe("mse", "entropy"), which)
     assert left.shape == (3,) and left.dtype == np.float64
     np.testing.assert_allclose(left, 0, atol=1e-10)
     noise = 0.01
     # The slope that undoes the halving doubles the noise, nearly.
-    left = lab.calibrated_mse(main_recipe("mse", "entropy"), which)
+    left = experiment.calibrated_mse(main_recipe("mse", "entropy"), which)
     assert left.mean() == pytest.approx((2 * noise) ** 2, rel=0.2)

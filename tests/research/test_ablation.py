@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnoise.research.sections import why
-from tfnoise.research.sections.why import EDGES, centroid, error, error_parts, squares, transfer
+from tfnoise.research.sections import ablation
+from tfnoise.research.sections.ablation import EDGES, centroid, error, error_parts, squares, transfer
 
 IMAGES = np.random.default_rng(0).uniform(size=[3, 128, 256])
 
@@ -24,7 +24,7 @@ def test_the_gain_of_the_identity_is_1_of_a_half_a_half_and_of_nothing_0():
 
 
 def test_a_low_pass_loses_what_is_fast_and_other_noise_has_no_gain():
-    slow = np.fft.ifft2(np.fft.fft2(IMAGES) * (why.radial_frequency(128, 256) < 1 / 16)).real
+    slow = np.fft.ifft2(np.fft.fft2(IMAGES) * (ablation.radial_frequency(128, 256) < 1 / 16)).real
     found = gain(IMAGES, slow)
     assert found[:2] == pytest.approx([1, 1], abs=0.1) and found[4:] == pytest.approx([0, 0], abs=0.01)
     others = np.random.default_rng(1).uniform(size=IMAGES.shape)
@@ -104,14 +104,14 @@ class Decoder:
 
 def test_responses_are_means_over_the_channels_in_use():
     clips = [image[..., None].astype(np.float32) for image in np.repeat(IMAGES[:, ::16], 16, axis=1)]
-    found = why.responses(Decoder(), 0, [np.repeat(clip[:, ::16], 16, axis=1) for clip in clips])
+    found = ablation.responses(Decoder(), 0, [np.repeat(clip[:, ::16], 16, axis=1) for clip in clips])
     assert (found["in_use"], found["channels"]) == (2, 3)
     assert found["energy"] == pytest.approx(256 * (0.1**2 + 0.3**2) / 2, rel=1e-4)
     square = np.zeros([128, 128])
     square[64:80, 64:80] = 1
     assert found["centroid"] == pytest.approx(centroid(square), rel=1e-4)
     grey = np.full([32, 32, 1], 0.5, np.float32)
-    unused = why.responses(Decoder(), 0, [grey])
+    unused = ablation.responses(Decoder(), 0, [grey])
     assert unused == {"in_use": 0, "channels": 3, "energy": None, "centroid": None}
 
 
@@ -130,14 +130,14 @@ def test_the_verdict_follows_the_figures(parts, expected):
         name: {"error": {"mse": sum(found.values()), "parts": found, "calibrated": 0.1}}
         for name, found in {"mse": base, "nlpd": parts, "ms_ssim": parts}.items()
     }
-    assert expected in why._verdict("levels", rows)
+    assert expected in ablation._verdict("levels", rows)
 
 
 def test_slow_waves_are_those_of_the_first_three_bands_by_their_energy():
     row = {"gain": {"noise": [1, 1, 1, 0, 0, 0], "clips": [0.5, 1, 1, 9, 9, 9]}}
-    models = {bottleneck: dict.fromkeys(why.LOSSES, row) for bottleneck in why.BOTTLENECKS}
+    models = {bottleneck: dict.fromkeys(ablation.LOSSES, row) for bottleneck in ablation.BOTTLENECKS}
     energy = {"noise": [0.001, 0.003, 0.008, 0, 0, 0.988], "clips": [0.6, 0.1, 0.1, 0, 0, 0.2]}
     inputs = {name: {"energy": shares} for name, shares in energy.items()}
-    text = why._slow({"models": models, "inputs": inputs})
+    text = ablation._slow({"models": models, "inputs": inputs})
     assert "1.2 % of the energy of noise and 80.0 % of the energy of clips" in text
     assert "levels, MSE: 1.0 and 0.62;" in text

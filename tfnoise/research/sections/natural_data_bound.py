@@ -1,4 +1,4 @@
-"""Data: the ceiling that noise is compared with, and a self-supervised twin."""
+"""Data: the bound that noise is compared with, and a self-supervised twin."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 from tfnoise.evaluation import METRICS
 from tfnoise.research.blocks import Block, Paragraph, Table, number
 from tfnoise.research.confidence import compare
-from tfnoise.research.lab import Lab
-from tfnoise.research.recipes import BOTTLENECKS, Recipe, main_recipe
+from tfnoise.research.experiment import Experiment
+from tfnoise.research.recipes import BOTTLENECKS, SPLIT, Recipe, main_recipe
 from tfnoise.research.sections.paper import BOTTLENECK_TITLES, TITLES, holds
 
 TITLE = "Data: how far noise is from having heard music"
-SPLIT = "learned"
 STRUCTURED = "streaked"
 MASKED_SHARE = 0.5
 FROM_NOISE, FROM_CLIPS = f"{STRUCTURED} noise, MSE", "natural clips, MSE"
@@ -28,38 +27,38 @@ CONTEST_METRICS = {
 }
 
 
-def recipes(lab: Lab) -> list[Recipe]:
+def recipes(experiment: Experiment) -> list[Recipe]:
     """MSE on the clips of one half, the masked pre-training of an encoder, structured noise."""
     once = [recipe for bottleneck in BOTTLENECKS for recipe in _recipes(bottleneck).values()]
     pretraining = [_pretraining(bottleneck) for bottleneck in BOTTLENECKS]
     contest = [
         _recipes(CONTEST_BOTTLENECK, seed)[name]
-        for seed in range(lab.seeds)
+        for seed in range(experiment.seeds)
         for name in (FROM_NOISE, FROM_CLIPS)
     ]
     return once + pretraining + contest
 
 
-def measure(lab: Lab) -> dict[str, Any]:
+def measure(experiment: Experiment) -> dict[str, Any]:
     """Means over the clips that no model has heard, and the share of the distance that each closes."""
     found: dict[str, Any] = {}
     for bottleneck in BOTTLENECKS:
-        rows = {name: lab.means(recipe, lab.tested) for name, recipe in _recipes(bottleneck).items()}
-        floor, ceiling = rows["uniform noise, MSE"], rows[FROM_CLIPS]
+        rows = {
+            name: experiment.means(recipe, experiment.tested) for name, recipe in _recipes(bottleneck).items()
+        }
+        floor, bound = rows["uniform noise, MSE"], rows[FROM_CLIPS]
         for name, row in rows.items():
             row["learned_from"] = name
-            row["closed"] = {
-                metric: _share(row[metric], floor[metric], ceiling[metric]) for metric in METRICS
-            }
+            row["closed"] = {metric: _share(row[metric], floor[metric], bound[metric]) for metric in METRICS}
         found[bottleneck] = list(rows.values())
-    learned, tested = lab.split
+    learned, tested = experiment.split
     return {
         "rows": found,
-        "contest": {metric: _contest(lab, metric) for metric in CONTEST_METRICS},
-        "seeds": lab.seeds,
+        "contest": {metric: _contest(experiment, metric) for metric in CONTEST_METRICS},
+        "seeds": experiment.seeds,
         "clips_learned": len(learned),
         "clips_tested": len(tested),
-        "steps": lab.steps,
+        "steps": experiment.steps,
     }
 
 
@@ -94,10 +93,13 @@ def blocks(result: dict[str, Any]) -> list[Block]:
     return found
 
 
-def _contest(lab: Lab, metric: str) -> dict[str, Any]:
+def _contest(experiment: Experiment, metric: str) -> dict[str, Any]:
     values = {
         name: np.stack(
-            [_errors(lab, _recipes(CONTEST_BOTTLENECK, seed)[name], metric) for seed in range(lab.seeds)]
+            [
+                _errors(experiment, _recipes(CONTEST_BOTTLENECK, seed)[name], metric)
+                for seed in range(experiment.seeds)
+            ]
         )
         for name in (FROM_NOISE, FROM_CLIPS)
     }
@@ -105,10 +107,10 @@ def _contest(lab: Lab, metric: str) -> dict[str, Any]:
     return {**compare(values[FROM_NOISE], values[FROM_CLIPS])._asdict(), "by_seed": by_seed}
 
 
-def _errors(lab: Lab, recipe: Recipe, metric: str) -> np.ndarray:
+def _errors(experiment: Experiment, recipe: Recipe, metric: str) -> np.ndarray:
     if metric == "calibrated_mse":
-        return lab.calibrated_mse(recipe, lab.tested)
-    return lab.scores(recipe)[metric][lab.tested]
+        return experiment.calibrated_mse(recipe, experiment.tested)
+    return experiment.scores(recipe)[metric][experiment.tested]
 
 
 def _verdict(result: dict[str, Any]) -> str:
@@ -163,9 +165,9 @@ def _pretraining(bottleneck: str, seed: int = 0) -> Recipe:
     return Recipe(f"{bottleneck}_mse_masked_{seed}", flags, train_on=SPLIT)
 
 
-def _share(value: float, floor: float, ceiling: float) -> float | None:
+def _share(value: float, floor: float, bound: float) -> float | None:
     """None where there is no distance to close."""
-    return None if ceiling == floor else (value - floor) / (ceiling - floor)
+    return None if bound == floor else (value - floor) / (bound - floor)
 
 
 def _percent(share: float | None) -> str:

@@ -21,18 +21,18 @@ import tensorflow as tf
 from tfnoise import codec
 from tfnoise.audio import FrontEnd
 from tfnoise.data import Clip
-from tfnoise.data.splits import halves
+from tfnoise.data.splits import halves, link_clips
 from tfnoise.errors import InputError
 from tfnoise.evaluation import METRICS, ClipImage, clip_images, code_image, score_clips, spread
 from tfnoise.research.calibration import calibration
-from tfnoise.research.recipes import BUDGETS, LOSSES, Recipe, main_recipe
+from tfnoise.research.recipes import BUDGETS, FEW_CLIPS, LOSSES, SPLIT, Recipe, main_recipe
 from tfnoise.training import FINISHED_FILE, write_json
 
 PICTURED_CLIPS = 3
 HEARD_CLIPS = 2
 
 
-class Lab:
+class Experiment:
     """The folder of an experiment, and what sections ask of it.
 
     Args:
@@ -41,10 +41,10 @@ class Lab:
       budget: a name of `BUDGETS`.
       seeds: how many trainings of each kind the paper's table has.
       train_flags: of bin/train, for all trainings; they take the place of the budget's.
-      tell: called with what is being worked on.
+      log: called with what is being worked on.
 
     Attributes:
-      folder, clips, budget, seeds, train_flags: as given.
+      folder, clips, budget, seeds, train_flags, log: as given.
       front_end: of all models.
     """
 
@@ -55,23 +55,23 @@ class Lab:
         budget: str = "quick",
         seeds: int = 3,
         train_flags: Mapping[str, str] | None = None,
-        tell: Callable[[str], None] = lambda text: None,
+        log: Callable[[str], None] = lambda text: None,
     ):
         self.folder, self.clips, self.budget, self.seeds = folder, list(clips), budget, seeds
         self.train_flags = dict(train_flags or {})
         self.front_end = FrontEnd()
-        self._tell = tell
+        self.log = log
         self._last_model: tuple[str, codec.LoadedModel] | None = None
-
-    def tell(self, text: str) -> None:
-        """Says what is being worked on."""
-        self._tell(text)
 
     @property
     def steps(self) -> int:
         """Training steps of each model."""
-        flags = {**BUDGETS[self.budget], **self.train_flags}
-        return int(flags["epochs"]) * int(flags["steps_per_epoch"])
+        return int(self.budget_flags["epochs"]) * int(self.budget_flags["steps_per_epoch"])
+
+    @property
+    def budget_flags(self) -> dict[str, Any]:
+        """Flags of bin/train that all trainings share."""
+        return {**BUDGETS[self.budget], **self.train_flags}
 
     @cached_property
     def images(self) -> list[ClipImage]:
@@ -109,6 +109,15 @@ class Lab:
         """The folder of links that a recipe's `train_on` names."""
         return self.folder / "splits" / name
 
+    def link_splits(self) -> None:
+        """Makes the folders that recipes' `train_on` name: all clips to learn from, and few of them."""
+        learned = self.split[0]
+        link_clips(learned, self.split_folder(SPLIT))
+        for count in FEW_CLIPS:
+            if count <= len(learned):
+                few = [learned[place] for place in spread(len(learned), count)]
+                link_clips(few, self.split_folder(f"{SPLIT}_{count}"))
+
     def run_dir(self, recipe: Recipe) -> Path:
         """The folder of a training."""
         return self.folder / "runs" / recipe.name
@@ -140,7 +149,7 @@ class Lab:
         path = self.folder / "scores" / f"{recipe.name}.json"
         kept = read_json(path)
         if kept is None or kept["key"] != key:
-            self.tell(f"scoring {recipe.name}")
+            self.log(f"scoring {recipe.name}")
             found = score_clips(self.model(recipe).module.code, self.images, rate)
             columns = {
                 column: [_number(getattr(clip, column)) for clip in found.clips] for column in _COLUMNS
@@ -166,9 +175,9 @@ class Lab:
         return {**means, "bpp_max": float(np.max(chosen["bpp"]))}
 
     @cached_property
-    def grey(self) -> dict[str, float]:
+    def constant_image(self) -> dict[str, float]:
         """Mean scores of images of one grey, each clip's own mean: what a model has to be better than."""
-        clips = score_clips(_grey, self.images, 0.0).clips
+        clips = score_clips(_code_constant, self.images, 0.0).clips
         found = {metric: [getattr(clip, metric) for clip in clips] for metric in METRICS}
         return {
             metric: float(np.nanmean([np.nan if value is None else value for value in values]))
@@ -187,7 +196,7 @@ class Lab:
         Returns:
           float64, one a clip of `which`.
         """
-        self.tell(f"calibrating {recipe.name}")
+        self.log(f"calibrating {recipe.name}")
         model = self.model(recipe)
         originals = [self.images[place].image for place in np.flatnonzero(which)]
         made = [code_image(model.module.code, image, model.bpp)["reconstruction"] for image in originals]
@@ -236,7 +245,7 @@ def read_json(path: Path) -> Any:
         return None
 
 
-def _grey(images: tf.Tensor, bpp: tf.Tensor) -> dict[str, tf.Tensor]:
+def _code_constant(images: tf.Tensor, bpp: tf.Tensor) -> dict[str, tf.Tensor]:
     """As `FrozenModel.code`, of nothing but the mean."""
     mean, nothing = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True), tf.zeros(len(images))
     return {

@@ -10,7 +10,7 @@ import numpy as np
 from tfnoise.evaluation import METRICS
 from tfnoise.research.blocks import Block, Paragraph, Picture, Table, number
 from tfnoise.research.charts import line_chart
-from tfnoise.research.lab import Lab
+from tfnoise.research.experiment import Experiment
 from tfnoise.research.recipes import Recipe, main_recipe
 from tfnoise.research.sections.paper import TITLES
 from tfnoise.training import training_curve
@@ -20,33 +20,33 @@ SOFTNESS = (0.1, 1.0, 10.0, 100.0, 1e3, 1e4)
 LOSS = "nlpd"
 
 
-def recipes(lab: Lab) -> list[Recipe]:
+def recipes(experiment: Experiment) -> list[Recipe]:
     """The paper's bottleneck with NLPD, from 0.1 to 10,000."""
     return [_recipe(s) for s in SOFTNESS]
 
 
-def measure(lab: Lab) -> dict[str, Any]:
+def measure(experiment: Experiment) -> dict[str, Any]:
     """Scores, and the gradient's norm over the training, by s."""
     rows, curves = [], {}
     for s in SOFTNESS:
         recipe = _recipe(s)
-        norms = training_curve(lab.run_dir(recipe), "gradient_norm")
+        norms = training_curve(experiment.run_dir(recipe), "gradient_norm")
         values = np.array([value for _, value in norms] or [np.nan])
-        means = lab.means(recipe) if lab.is_trained(recipe) else dict.fromkeys(METRICS)
+        means = experiment.means(recipe) if experiment.is_trained(recipe) else dict.fromkeys(METRICS)
         rows.append(
             {
                 "s": s,
                 **means,
                 "last_step": norms[-1][0] if norms else 0,
-                "finished": lab.is_trained(recipe),
+                "finished": experiment.is_trained(recipe),
                 "gradient_norm_median": float(np.median(values)),
                 "gradient_norm_largest": float(values.max()),
             }
         )
         curves[f"s = {s:g}"] = norms
-    path = "figures/softness.png"
-    line_chart(curves, lab.folder / path, "step", "norm of the gradient", log_y=True, marks=False)
-    return {"rows": rows, "chart": path, "steps": lab.steps, "clips": len(lab.images)}
+    path = "figures/quantizer_gradient.png"
+    line_chart(curves, experiment.folder / path, "step", "norm of the gradient", log_y=True, marks=False)
+    return {"rows": rows, "chart": path, "steps": experiment.steps, "clips": len(experiment.images)}
 
 
 def blocks(result: dict[str, Any]) -> list[Block]:

@@ -18,7 +18,7 @@ from tfnoise.layers import TOTAL_STRIDE
 from tfnoise.research.blocks import Block, Paragraph, Picture, Table, number
 from tfnoise.research.calibration import calibration
 from tfnoise.research.charts import line_chart
-from tfnoise.research.lab import Lab, main_recipes
+from tfnoise.research.experiment import Experiment, main_recipes
 from tfnoise.research.recipes import BOTTLENECKS, LOSSES, Recipe
 from tfnoise.research.sections.paper import BOTTLENECK_TITLES, TITLES
 
@@ -116,16 +116,18 @@ def error(original: np.ndarray, made: np.ndarray) -> dict[str, Any]:
     }
 
 
-def recipes(lab: Lab) -> list[Recipe]:
+def recipes(experiment: Experiment) -> list[Recipe]:
     """The main table's, of the first seed."""
     return main_recipes(1, BOTTLENECKS)
 
 
-def measure(lab: Lab) -> dict[str, Any]:
+def measure(experiment: Experiment) -> dict[str, Any]:
     """Parts of the error, transfer and responses to symbols of each model; charts of the transfer."""
-    places = spread(len(lab.images), _MOST_CLIPS)
-    noise = next(iter(noise_images(lab.front_end.mels, _MOST_FRAMES, _NOISE_IMAGES, seed=_SEED))).numpy()
-    inputs = {"noise": noise, "clips": [lab.images[place].image[:, :_MOST_FRAMES] for place in places]}
+    places = spread(len(experiment.images), _MOST_CLIPS)
+    noise = next(
+        iter(noise_images(experiment.front_end.mels, _MOST_FRAMES, _NOISE_IMAGES, seed=_SEED))
+    ).numpy()
+    inputs = {"noise": noise, "clips": [experiment.images[place].image[:, :_MOST_FRAMES] for place in places]}
     cut = {name: squares(images) for name, images in inputs.items()}
     statistics: dict[str, Any] = {
         name: {
@@ -135,9 +137,9 @@ def measure(lab: Lab) -> dict[str, Any]:
         for name, found in cut.items()
     }
     models: dict[str, Any] = {}
-    for recipe in recipes(lab):
-        lab.tell(f"looking into {recipe.name}")
-        model, gain = lab.model(recipe), {}
+    for recipe in recipes(experiment):
+        experiment.log(f"looking into {recipe.name}")
+        model, gain = experiment.model(recipe), {}
         for name, images in inputs.items():
             coded = [code_image(model.module.code, image, model.bpp) for image in images]
             made = [image["reconstruction"] for image in coded]
@@ -150,11 +152,11 @@ def measure(lab: Lab) -> dict[str, Any]:
             "gain": gain,
             "response": responses(model.module, index, inputs["clips"]),
         }
-    charts = {bottleneck: _chart(lab, bottleneck, rows) for bottleneck, rows in models.items()}
+    charts = {bottleneck: _chart(experiment, bottleneck, rows) for bottleneck, rows in models.items()}
     return {"clips": len(places), "inputs": statistics, "models": models, "charts": charts}
 
 
-def _chart(lab: Lab, bottleneck: str, rows: dict[str, Any]) -> str:
+def _chart(experiment: Experiment, bottleneck: str, rows: dict[str, Any]) -> str:
     path = f"figures/transfer_{bottleneck}.png"
     centres = [edge / math.sqrt(2) for edge in EDGES] + [EDGES[-1] * math.sqrt(2)]
     curves = {
@@ -162,7 +164,7 @@ def _chart(lab: Lab, bottleneck: str, rows: dict[str, Any]) -> str:
         for name in _INPUTS
         for loss in LOSSES
     }
-    line_chart(curves, lab.folder / path, "spatial frequency [cycles per pixel]", "gain", log_x=True)
+    line_chart(curves, experiment.folder / path, "spatial frequency [cycles per pixel]", "gain", log_x=True)
     return path
 
 
