@@ -20,10 +20,9 @@ import numpy as np
 
 from tests.serving.conftest import FRONT_END, tiny_model
 from tfnoise import Codec, serving
-from tfnoise.serving.client import AVAILABLE, ServedCodec, ServerError
+from tfnoise.serving import GrpcConnection, RestConnection, ServedCodec, ServerError
+from tfnoise.serving.connections import AVAILABLE
 from tfnoise.serving.cpp_process import run_in_cpp
-from tfnoise.serving.grpc_connection import GrpcConnection
-from tfnoise.serving.rest import RestConnection
 
 REST, GRPC = 8501, 8500
 SERVE = Path(__file__).resolve().parents[2] / "bin" / "serve"

@@ -13,14 +13,13 @@ import soundfile
 from tests.serving.conftest import FRONT_END
 from tfnoise import Codec
 from tfnoise.errors import InputError
-from tfnoise.serving.client import AVAILABLE, ServedCodec, ServerError, first_line
-from tfnoise.serving.rest import RestConnection
+from tfnoise.serving import GrpcConnection, RestConnection, ServedCodec, ServerError
+from tfnoise.serving.connections import AVAILABLE, first_line
 
 
 def _connection(protocol: str, address: str, timeout_s: float = 60.0):
     if protocol == "rest":
         return RestConnection(address, timeout_s)
-    from tfnoise.serving.grpc_connection import GrpcConnection
 
     return GrpcConnection(address, timeout_s)
 
@@ -196,8 +195,6 @@ def test_the_script_says_what_is_wrong(run_many, tmp_path):
 
 def test_without_the_extra_grpc_is_explained(monkeypatch):
     import builtins
-
-    from tfnoise.serving.grpc_connection import GrpcConnection
 
     real = builtins.__import__
 

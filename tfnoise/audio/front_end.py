@@ -8,6 +8,7 @@ import numbers
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 _WIDEST_TOP_DB = 180.0
 
@@ -76,18 +77,17 @@ class FrontEnd:
         return self.sample_rate_hz / 2 if self.f_max_hz is None else self.f_max_hz
 
     def frames(self, samples: int) -> int:
-        """The number of frames of a waveform of `samples` samples; 0 where it is too short for one."""
-        if samples < 1:
-            return 0
+        """The number of frames of a waveform of `samples` samples; 0 where it is too short for one.
+
+        Integers, or int32 tensors; so for `samples`.
+        """
         padded = samples + 2 * (self.n_fft // 2) if self.centre else samples
-        return 0 if padded < self.n_fft else 1 + (padded - self.n_fft) // self.hop
+        return _at_least(0, 1 + (padded - self.n_fft) // self.hop, samples)
 
     def samples(self, frames: int) -> int:
         """The fewest samples whose spectrogram has `frames` frames; 0 for 0 frames."""
-        if frames < 1:
-            return 0
         padding = 2 * (self.n_fft // 2) if self.centre else 0
-        return max(1, self.n_fft + (frames - 1) * self.hop - padding)
+        return _at_least(1, self.n_fft + (frames - 1) * self.hop - padding, frames)
 
     def duration_s(self, frames: int) -> float:
         """The time in seconds that `frames` frames advance: frames * hop / sample_rate_hz."""
@@ -108,6 +108,13 @@ class FrontEnd:
         if unknown:
             raise ValueError(f"a front end has no setting called {', '.join(unknown)}")
         return cls(**settings)
+
+
+def _at_least(least: int, value: Any, count: Any) -> Any:
+    """`value`, or `least` if that is more; 0 where `count` is not above 0."""
+    if isinstance(count, numbers.Integral):
+        return max(least, value) if count > 0 else 0
+    return tf.where(count > 0, tf.maximum(value, least), 0)
 
 
 def _whole(name: str, value: Any, least: int) -> int:

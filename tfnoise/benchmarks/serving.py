@@ -20,9 +20,9 @@ from tfnoise import codec
 from tfnoise.benchmarks.measuring import free_ports
 from tfnoise.errors import InputError
 from tfnoise.serving import exported_models
-from tfnoise.serving.client import AVAILABLE, ServerError
+from tfnoise.serving.connections import AVAILABLE, ServerError
 from tfnoise.serving.cpp_process import Request, time_in_cpp
-from tfnoise.serving.server import find_server, server_command
+from tfnoise.serving.server_config import find_server, server_command
 
 CLIENTS = (1, 4, 16)
 FRAMES = 256
@@ -126,7 +126,7 @@ def _behind_a_server(
     binary: str, model: Path
 ) -> Iterator[Callable[[Request], list[tuple[float, list[float]]]]]:
     """Starts the server on a copy of the model's version, and asks it by gRPC."""
-    from tfnoise.serving.grpc_connection import GrpcConnection
+    from tfnoise.serving.connections import GrpcConnection
 
     with tempfile.TemporaryDirectory(prefix="tfnoise-serving-") as folder:
         shutil.copytree(model, Path(folder, "model", "1"))

@@ -18,7 +18,7 @@ def serving() -> dict[str, Any]:
     """Measures an exported model in each runtime that is here."""
     from tfnoise import codec
     from tfnoise.benchmarks import serving as measured
-    from tfnoise.serving.server import VARIABLE, find_server
+    from tfnoise.serving.server_config import VARIABLE, find_server
 
     model = codec.resolve(FLAGS.model or shipped(DEFAULT_MODEL))
     with Progress(FLAGS.rounds, label="measuring", unit="round") as progress:

@@ -1,4 +1,15 @@
-"""The work of bin/client: files through a server, and what the server says of its models."""
+"""Use models behind TensorFlow Serving: compress and decompress files, see what is served.
+
+WHAT is compress, decompress, status or metadata; IN are audio files, or .tfn files. Requests go over REST, or
+with --grpc over gRPC. The .tfn files are those of bin/compress; writing and reading them needs the model's
+tables here, too: they are looked up below saved_models, or --model names the model.
+
+Example:
+    bin/client status
+    bin/client compress song.flac
+    bin/client decompress song.tfn -o song.wav --play
+    bin/client compress song.flac --server=host:8500 --grpc --name=nlpd --bpp=0.3
+"""
 
 from __future__ import annotations
 
@@ -6,24 +17,25 @@ import math
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from tfnoise.audio import read, to_mono
-from tfnoise.cli import coding
 from tfnoise.cli.models import check_bpp
 from tfnoise.cli.output import json_requested, print_json, say, table
-from tfnoise.cli.sound_files import write_sound
-from tfnoise.codec import BitstreamError, Codec
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
-from tfnoise.files import replacing
-from tfnoise.serving.client import AVAILABLE, Connection, ServedCodec
 
-FLAGS = flags.FLAGS
-# What plays a file and ends, where it is installed.
+if TYPE_CHECKING:
+    from tfnoise.codec import Codec
+    from tfnoise.serving import Connection, ServedCodec
+
+POSITIONAL = "WHAT [IN...]"
+AT_LEAST = 1
+_WHATS = ("compress", "decompress", "status", "metadata")
+# Players of a file that exit at its end; the first that is installed is used.
 _PLAYERS = (
     ("ffplay", "-nodisp", "-autoexit", "-loglevel", "error"),
     ("pw-play",),
@@ -34,82 +46,98 @@ _PLAYERS = (
 )
 
 
-def client_from_flags(arguments: Sequence[str]) -> int:
-    """Does what the arguments and flags of bin/client say; returns the exit status."""
-    kinds = {"compress": _compress, "decompress": _decompress, "status": _status, "metadata": _metadata}
-    what, inputs = arguments[0], list(arguments[1:])
-    if what not in kinds:
-        raise UsageError(f"{what}: name one of: {', '.join(kinds)}")
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/client."""
+    define.string("server", None, "HOST:PORT. (default: localhost:8501, with --grpc localhost:8500)")
+    define.boolean("grpc", False, "Use gRPC; needs: pip install 'tfnoise[serving]'.")
+    define.string("name", "best", "Name of the model on the server.")
+    define.integer("version", None, "Version of the model. (default: the server's choice)", lower_bound=1)
+    define.float("timeout_s", 60.0, "Seconds to wait for an answer.")
+    define.string("output", None, "File to write, or a folder. (default: beside IN)", short_name="o")
+    define.float("bpp", None, "Most bits per pixel of each file's payload. (default: the model's own)")
+    define.string("model", None, "The same model here, NAME or NAME/VERSION. (default: by its fingerprint)")
+    define.boolean("play", False, "With decompress: play each file, too.")
+    define.boolean("force", False, "Replace files that are there.")
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> int:
+    """Sends requests to the server."""
+    what, inputs = arguments[0], arguments[1:]
+    if what not in _WHATS:
+        raise UsageError(f"{what}: name one of: {', '.join(_WHATS)}")
     takes_files = what in ("compress", "decompress")
     if takes_files != bool(inputs):
         raise UsageError(f"{what}: {'name a file' if takes_files else 'takes no files'}")
-    check_bpp(FLAGS.bpp)
-    if not (math.isfinite(FLAGS.timeout_s) and FLAGS.timeout_s > 0):
-        raise UsageError(f"--timeout_s={FLAGS.timeout_s:g}: must be above 0")
-    if FLAGS.play and what != "decompress":
+    check_bpp(values.bpp)
+    if not (math.isfinite(values.timeout_s) and values.timeout_s > 0):
+        raise UsageError(f"--timeout_s={values.timeout_s:g}: must be above 0")
+    if values.play and what != "decompress":
         raise UsageError("--play is for decompress")
-    return kinds[what](inputs)
+    player = _player() if values.play else None
+
+    from tfnoise.serving import GrpcConnection, RestConnection, ServedCodec
+
+    targets: dict[str, Path] = {}
+    if takes_files:
+        targets_of = coding.coding_targets if what == "compress" else coding.decoding_targets
+        targets = targets_of(inputs, values.output, values.force)
+    protocol = GrpcConnection if values.grpc else RestConnection
+    connection = protocol(values.server, values.timeout_s)
+    if what == "status":
+        return _status(connection, values.name, values.version)
+    served = ServedCodec(connection, values.name, values.version)
+    if what == "metadata":
+        return _metadata(served.settings)
+    codec = _local_codec(served, values.model)
+    if what == "compress":
+        return _compress(targets, served, codec, values.bpp)
+    return _decompress(targets, served, codec, player)
 
 
-def _connection() -> Connection:
-    if FLAGS.grpc:
-        from tfnoise.serving.grpc_connection import DEFAULT_ADDRESS, GrpcConnection
+def _status(connection: Connection, name: str, version: int | None) -> int:
+    from tfnoise.serving.connections import AVAILABLE
 
-        return GrpcConnection(FLAGS.server or DEFAULT_ADDRESS, FLAGS.timeout_s)
-    from tfnoise.serving.rest import DEFAULT_ADDRESS, RestConnection
-
-    return RestConnection(FLAGS.server or DEFAULT_ADDRESS, FLAGS.timeout_s)
-
-
-def _status(inputs: list[str]) -> int:
-    connection = _connection()
-    versions = connection.status(FLAGS.name)
-    rows = [[version.version, version.state, version.error or None] for version in versions]
-    say(f"{FLAGS.name} at {connection.address}:\n")
-    say(table(rows, ["version", "state", "error"]))
+    versions = connection.status(name)
+    say(f"{name} at {connection.address}:\n")
+    say(table([[v.version, v.state, v.error or None] for v in versions], ["version", "state", "error"]))
     if json_requested():
-        print_json(
-            {"server": connection.address, "name": FLAGS.name, "versions": [v._asdict() for v in versions]}
-        )
-    wanted = [v for v in versions if FLAGS.version in (None, v.version)]
-    return 0 if any(version.state == AVAILABLE for version in wanted) else 1
+        rows = [v._asdict() for v in versions]
+        print_json({"server": connection.address, "name": name, "versions": rows})
+    return 0 if any(v.state == AVAILABLE for v in versions if version in (None, v.version)) else 1
 
 
-def _metadata(inputs: list[str]) -> int:
-    settings = ServedCodec(_connection(), FLAGS.name, FLAGS.version).settings
+def _metadata(settings: dict[str, Any]) -> int:
     rows = [["fingerprint", settings["fingerprint"]]]
     for part in ("architecture", "front_end", "training", "serving", "exported"):
-        values = settings.get(part) or {}
-        rows += [[f"{part} {name}", str(value)] for name, value in values.items()]
+        rows += [[f"{part} {name}", str(value)] for name, value in (settings.get(part) or {}).items()]
     say(table(rows))
     if json_requested():
         print_json(settings)
     return 0
 
 
-def _compress(inputs: list[str]) -> int:
-    chosen = coding.coding_targets(inputs, FLAGS.output, FLAGS.force)
-    served, codec = _served()
+def _compress(targets: dict[str, Path], served: ServedCodec, codec: Codec, bpp: float | None) -> int:
+    from tfnoise.audio import read, to_mono
+    from tfnoise.files import replacing
 
-    def work(source: str, target: Path, tell: Callable[[float], None]) -> dict[str, Any]:
+    def work(source: str, target: Path, advance: Callable[[float], None]) -> dict[str, Any]:
         begin_s = time.monotonic()
-        seconds = coding.seconds_of_sound(source)
-        if seconds > served.longest_s():
+        duration_s = coding.seconds_of_sound(source)
+        if duration_s > served.longest_s():
             raise InputError(
-                f"{seconds:.0f} s, and a server takes {served.longest_s():.0f}; use bin/compress"
+                f"{duration_s:.0f} s, and a server takes {served.longest_s():.0f}; use bin/compress"
             )
         waveform, sample_rate_hz = read(source)
         downmixed = waveform.shape[1] > 1
-        data = served.compress(to_mono(waveform), sample_rate_hz, codec, FLAGS.bpp, downmixed)
+        data = served.compress(to_mono(waveform), sample_rate_hz, codec, bpp, downmixed)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as temporary:
             temporary.write_bytes(data)
-        tell(seconds)
+        advance(duration_s)
         seconds = time.monotonic() - begin_s
-        summary = coding.file_summary(target, codec)
-        return {"source": source, "downmixed": downmixed, "seconds": seconds, **summary}
+        return {"source": source, "downmixed": downmixed, "seconds": seconds, **coding.file_summary(target, codec)}
 
-    rows, problems = coding.each(chosen, "compressing", coding.seconds_of_sound, work)
+    rows, problems = coding.each(targets, "compressing", coding.seconds_of_sound, work)
     if rows:
         cells = [[row["path"], f"{row['duration_s']:.1f}", f"{row['bpp_payload']:.3f}"] for row in rows]
         say(table(cells, ["wrote", "s", "bpp"], "lrr"))
@@ -118,21 +146,22 @@ def _compress(inputs: list[str]) -> int:
     return coding.finish(rows, problems)
 
 
-def _decompress(inputs: list[str]) -> int:
-    player = _player() if FLAGS.play else None
-    chosen = coding.decoding_targets(inputs, FLAGS.output, FLAGS.force)
-    served, codec = _served()
+def _decompress(
+    targets: dict[str, Path], served: ServedCodec, codec: Codec, player: tuple[str, ...] | None
+) -> int:
+    from tfnoise.cli.sound_files import write_sound
+    from tfnoise.codec import BitstreamError
 
-    def work(source: str, target: Path, tell: Callable[[float], None]) -> dict[str, Any]:
+    def work(source: str, target: Path, advance: Callable[[float], None]) -> dict[str, Any]:
         begin_s = time.monotonic()
         try:
             waveform, sample_rate_hz = served.decompress(Path(source).read_bytes(), codec)
         except BitstreamError as error:
-            # A server decodes what is whole.
+            # A server decodes intact files only.
             remedy = "bin/decompress --on_damage=conceal"
             raise InputError(str(error).replace('on_damage="conceal"', remedy)) from None
         turned_down_db = write_sound(target, waveform, sample_rate_hz)
-        tell(len(waveform) / sample_rate_hz)
+        advance(len(waveform) / sample_rate_hz)
         return {
             "source": source,
             "path": str(target),
@@ -142,7 +171,7 @@ def _decompress(inputs: list[str]) -> int:
             "seconds": time.monotonic() - begin_s,
         }
 
-    rows, problems = coding.each(chosen, "decompressing", coding.seconds_coded, work)
+    rows, problems = coding.each(targets, "decompressing", coding.seconds_coded, work)
     for row in rows:
         say(f"wrote {row['path']}")
         if row["turned_down_db"] > 0:
@@ -152,21 +181,21 @@ def _decompress(inputs: list[str]) -> int:
     return coding.finish(rows, problems)
 
 
-def _served() -> tuple[ServedCodec, Codec]:
-    """The model on the server, and the same here.
+def _local_codec(served: ServedCodec, path: str | None) -> Codec:
+    """The served model's codec here, for its tables.
 
     Raises:
-      ServerError: the server cannot be reached, or has no such model.
-      InputError: the model is not here.
+      InputError: no path is given, and no model here has the fingerprint.
     """
-    served = ServedCodec(_connection(), FLAGS.name, FLAGS.version)
-    path = FLAGS.model or coding.path_of_model(served.fingerprint)
+    from tfnoise.codec import Codec
+
+    path = path or coding.path_of_model(served.fingerprint)
     if path is None:
         raise InputError(
-            f"{FLAGS.name}: its tables are needed here, and no model below saved_models has the fingerprint "
+            f"{served.name}: its tables are needed here, and no model below saved_models has the fingerprint "
             f"{served.fingerprint}; copy the server's folder and name it with --model"
         )
-    return served, Codec.load(path)
+    return Codec.load(path)
 
 
 def _player() -> tuple[str, ...]:

@@ -1,67 +1,129 @@
-"""The work of bin/export: a run's last checkpoint, or an exported model anew, as a servable model."""
+"""Export a model for serving: a SavedModel of stock operations, with the server's configuration.
+
+Exports the last checkpoint of a training run, or the best of a sweep's finished runs. --model exports a model
+again that was exported before, with the same weights, tables and fingerprint. --frames fixes the number of
+frames of all images, so that a server can batch requests; NAME then ends in _fixed.
+Writes EXPORT_DIR/NAME/VERSION, and models.config, batching.config, monitoring.config in EXPORT_DIR.
+
+Example:
+    bin/export --run_dir=runs/ms_ssim
+    bin/export --run_dir=runs/sweep --name=mine
+    bin/export --model=saved_models/best --frames=256
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from tfnoise import codec, serving
 from tfnoise.cli.folders import check_model_name, check_writable
 from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
-from tfnoise.training import FINISHED_FILE, FLAGS_FILE, TrainingRun, read_settings, run_record
 
-FLAGS = flags.FLAGS
+POSITIONAL = None
+AT_LEAST = 0
 FIXED_SUFFIX = "_fixed"
 
 
-def export_from_flags() -> int:
-    """Exports as the flags of bin/export say; returns the exit status."""
-    if (FLAGS.run_dir is None) == (FLAGS.model is None):
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/export."""
+    define.string("run_dir", None, "Folder of a training run, or of a sweep.")
+    define.string("model", None, "Exported model to export again, NAME or NAME/VERSION.")
+    define.string("name", None, "Name of the model. (default: that of the run or model)")
+    define.string("export_dir", "saved_models", "Folder of the models.")
+    frames = "Frames of all images, so that requests can be batched. (default: any number)"
+    define.integer("frames", None, frames, lower_bound=1)
+    define.boolean("overwrite", False, "With --model: replace that version if the fingerprint is the same.")
+
+
+@dataclass(frozen=True)
+class _Destination:
+    """Where the model goes, and for how many frames."""
+
+    export_dir: Path
+    name: str | None
+    frames: int | None
+
+    def folder(self, default_name: str, of_model: bool = False) -> Path:
+        """The model's folder; its name says whether frames are fixed.
+
+        Args:
+          default_name: name of the run or model.
+          of_model: whether it is a model, which may keep the name of a shipped one.
+
+        Raises:
+          UsageError: no model may have that name.
+        """
+        name = self.name or default_name
+        check_model_name(name, shipped=of_model and name == default_name)
+        if self.frames is not None and not name.endswith(FIXED_SUFFIX):
+            name += FIXED_SUFFIX
+        return self.export_dir / name
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> int:
+    """Exports, and shows what was written."""
+    if (values.run_dir is None) == (values.model is None):
         raise UsageError("give either --run_dir or --model")
-    if FLAGS.overwrite and FLAGS.model is None:
+    if values.overwrite and values.model is None:
         raise UsageError("--overwrite is for --model; a run's model becomes the next version")
-    if FLAGS.frames is not None and FLAGS.frames < 1:
-        raise UsageError(f"--frames={FLAGS.frames}: must be 1 or more")
-    if FLAGS.name is not None:
-        check_model_name(FLAGS.name, shipped=True)  # of what, is only known when it is read
-    check_writable("export_dir", Path(FLAGS.export_dir))
-    version = _export_run(Path(FLAGS.run_dir)) if FLAGS.run_dir else _export_again()
-    configs = serving.write_server_config(FLAGS.export_dir)
-    settings = codec.read_settings(version)
-    frames = "any" if FLAGS.frames is None else FLAGS.frames
-    say(table([["model", version], ["fingerprint", settings["fingerprint"]], ["frames", frames]]))
+    if values.name is not None:
+        # Whether it is a shipped model's own name is known only when the model is read.
+        check_model_name(values.name, shipped=True)
+    destination = _Destination(Path(values.export_dir), values.name, values.frames)
+    check_writable("export_dir", destination.export_dir)
+
+    from tfnoise import codec, serving
+
+    if values.run_dir:
+        version = _export_run(Path(values.run_dir), destination)
+    else:
+        version = _export_again(values.model, destination, values.overwrite)
+    configs = serving.write_server_config(destination.export_dir)
+    fingerprint = codec.read_settings(version)["fingerprint"]
+    frames = "any" if values.frames is None else values.frames
+    say(table([["model", version], ["fingerprint", fingerprint], ["frames", frames]]))
     say(f"server's configuration: {', '.join(map(str, configs))}")
-    say(f"Next: bin/serve --export_dir={FLAGS.export_dir}")
+    say(f"Next: bin/serve --export_dir={values.export_dir}")
     if json_requested():
-        print_json({"model": version, "fingerprint": settings["fingerprint"], "configs": configs})
+        print_json({"model": version, "fingerprint": fingerprint, "configs": configs})
     return 0
 
 
-def _export_run(folder: Path) -> Path:
+def _export_run(folder: Path, destination: _Destination) -> Path:
+    from tfnoise import serving
+    from tfnoise.training import FLAGS_FILE, TrainingRun, read_settings, run_record
+
     run_dir = folder if (folder / FLAGS_FILE).is_file() else _best_of_sweep(folder)
     settings = read_settings(run_dir)
     finished = _finished(run_dir)
     run = TrainingRun(settings, run_dir, tell=say)
     if not run.step:
-        raise InputError(f"{run_dir}: no checkpoint of a trained model yet; go on with bin/train")
+        raise InputError(f"{run_dir}: has no checkpoint of a trained model yet; resume it with bin/train")
     if run.step < settings.steps and not finished:
-        say(f"{run_dir}: at step {run.step} of {settings.steps}; this is not the finished training")
-    steered = settings.early_stop > 0 or settings.export == "best"
-    natural = bool(finished.get("uses_natural_data")) if finished else steered
-    record = {**run_record(settings, natural), "steps": run.step}
-    folder = _model_folder(run_dir.name)
-    return serving.export_model(run.final_model(), settings.front_end, folder, record, FLAGS.frames)
+        say(f"{run_dir}: at step {run.step} of {settings.steps}; the training is not finished")
+    uses_natural = settings.early_stop > 0 or settings.export == "best"
+    if finished:
+        uses_natural = bool(finished.get("uses_natural_data"))
+    record = {**run_record(settings, uses_natural), "steps": run.step}
+    model_folder = destination.folder(run_dir.name)
+    return serving.export_model(
+        run.final_model(), settings.front_end, model_folder, record, destination.frames
+    )
 
 
-def _export_again() -> Path:
-    loaded = codec.load(FLAGS.model)
-    folder = _model_folder(loaded.name, exported=True)
-    version = serving.export_again(loaded, folder, FLAGS.frames)
-    if not FLAGS.overwrite:
+def _export_again(model: str, destination: _Destination, overwrite: bool) -> Path:
+    from tfnoise import codec, serving
+
+    loaded = codec.load(model)
+    folder = destination.folder(loaded.name, of_model=True)
+    version = serving.export_again(loaded, folder, destination.frames)
+    if not overwrite:
         return version
     if loaded.path.resolve().parent != folder.resolve():
         raise InputError(f"{version}: is another model's than {loaded.path}; leave --overwrite out")
@@ -69,47 +131,35 @@ def _export_again() -> Path:
     return loaded.path
 
 
-def _model_folder(found: str, exported: bool = False) -> Path:
-    """Where the model goes; the name of one for fixed frames says so.
-
-    Args:
-      found: name of the run or model.
-      exported: whether it is a model, which keeps what its name means.
-
-    Raises:
-      UsageError: no model may be called so.
-    """
-    name = FLAGS.name or found
-    check_model_name(name, shipped=exported and name == found)
-    if FLAGS.frames is not None and not name.endswith(FIXED_SUFFIX):
-        name += FIXED_SUFFIX
-    return Path(FLAGS.export_dir) / name
-
-
 def _best_of_sweep(folder: Path) -> Path:
-    """The finished run that did best on natural audio, or if all have one loss on noise.
+    """The finished run with the least error on natural audio, or if all have one loss on noise.
 
     Raises:
-      InputError: there is none, or no figure that tells which is better.
+      InputError: no run is finished, or none of the figures compares them.
     """
+    from tfnoise.training import FLAGS_FILE
+
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; name the folder of a training or of a sweep")
-    finished = {run: _finished(run) for run in sorted(folder.iterdir()) if (run / FLAGS_FILE).is_file()}
-    finished = {run: values for run, values in finished.items() if values}
-    if not finished:
-        raise InputError(f"{folder}: neither a training nor a sweep with finished runs; see bin/train")
-    last = {run: values.get("last", {}) for run, values in finished.items()}
-    losses = {json.dumps(values.get("flags", {}).get("loss")) for values in finished.values()}
+        raise InputError(f"{folder}: no such folder; name the folder of a training run or of a sweep")
+    runs = {run: _finished(run) for run in sorted(folder.iterdir()) if (run / FLAGS_FILE).is_file()}
+    runs = {run: record for run, record in runs.items() if record}
+    if not runs:
+        raise InputError(f"{folder}: neither a training run nor a sweep with finished runs; see bin/train")
+    last = {run: record.get("last", {}) for run, record in runs.items()}
+    losses = {json.dumps(record.get("flags", {}).get("loss")) for record in runs.values()}
     for figure, comparable in (("natural_mse", True), ("distortion", len(losses) == 1)):
-        if comparable and all(figure in values for values in last.values()):
+        if comparable and all(figure in figures for figures in last.values()):
             best = min(last, key=lambda run: last[run][figure])
             say(f"{best}: the best of {len(last)} runs by {figure.replace('_', ' ')}")
             return best
     raise InputError(f"{folder}: its runs have several losses and no natural audio; name the run itself")
 
 
-def _finished(run_dir: Path) -> dict[str, Any] | None:
+def _finished(run_dir: Path) -> dict[str, Any]:
+    """What a finished run recorded; empty where it is not finished."""
+    from tfnoise.training import FINISHED_FILE
+
     try:
         return dict(json.loads((run_dir / FINISHED_FILE).read_text()))
     except (OSError, ValueError):
-        return None
+        return {}

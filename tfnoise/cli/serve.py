@@ -1,4 +1,14 @@
-"""The work of bin/serve: TensorFlow Serving on the exported models, or how to get it."""
+"""Serve all models below --export_dir with TensorFlow Serving, which must be installed.
+
+The binary tensorflow_model_server is taken from the variable TENSORFLOW_MODEL_SERVER or from PATH. If there is
+none, the docker command that does the same is printed, and nothing is installed. The server takes REST and
+gRPC requests on all interfaces, loads new versions as they are exported, and has metrics for Prometheus.
+
+Example:
+    bin/serve
+    bin/serve --batching --export_dir=fixed_models
+    bin/client compress song.flac
+"""
 
 from __future__ import annotations
 
@@ -8,53 +18,57 @@ from pathlib import Path
 
 from absl import flags
 
-from tfnoise.cli.coding import shipped
 from tfnoise.cli.models import EXPORT_DIR
 from tfnoise.cli.output import json_requested, print_json, say
-from tfnoise.codec import read_settings, resolve
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
-from tfnoise.serving import exported_models, server
-from tfnoise.serving.server_config import METRICS_PATH
 
-FLAGS = flags.FLAGS
+POSITIONAL = None
+AT_LEAST = 0
 
 
-def serve_from_flags() -> int:
-    """Becomes the server; returns the exit status where there is none."""
-    ports = {"rest_port": FLAGS.rest_port, "grpc_port": FLAGS.grpc_port}
-    for name, port in ports.items():
-        if not 1 <= port <= 65535:
-            raise UsageError(f"--{name}={port}: must be from 1 to 65535")
-    if FLAGS.rest_port == FLAGS.grpc_port:
-        raise UsageError(f"--rest_port and --grpc_port must differ, not both be {FLAGS.rest_port}")
-    folder = Path(FLAGS.export_dir or shipped(EXPORT_DIR))
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/serve."""
+    folder = "Folder of the models. (default: saved_models, else the shipped ones)"
+    define.string("export_dir", None, folder)
+    define.integer("rest_port", 8501, "Port of the REST interface.", lower_bound=1, upper_bound=65535)
+    define.integer("grpc_port", 8500, "Port of the gRPC interface.", lower_bound=1, upper_bound=65535)
+    define.boolean("batching", False, "Batch requests; all models must be _fixed ones.")
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> int:
+    """Becomes the server, or prints the command that would start one."""
+    if values.rest_port == values.grpc_port:
+        raise UsageError(f"--rest_port and --grpc_port must differ, not both be {values.rest_port}")
+
+    from tfnoise.cli.coding import shipped
+    from tfnoise.codec import read_settings, resolve
+    from tfnoise.serving import exported_models, server_config
+
+    folder = Path(values.export_dir or shipped(EXPORT_DIR))
     models = exported_models(folder)
     if not models:
         raise InputError(f"{folder}: no exported model; make one with bin/train or bin/export")
-    if FLAGS.batching:
-        _check_fixed(models)
-    binary = server.find_server()
+    for model in models if values.batching else ():
+        if not read_settings(resolve(model)).get("serving", {}).get("frames"):
+            raise InputError(
+                f"{model}: takes images of any length, which a server cannot batch; export it with "
+                f"bin/export --frames=N to a folder of its own, or leave --batching out"
+            )
+    binary = server_config.find_server()
+    options = values.rest_port, values.grpc_port, values.batching
     if binary is None:
-        command = server.docker_command(folder, **ports, batching=FLAGS.batching)
-        where = f"on PATH or in {server.VARIABLE}"
-        print(f"serve: no {server.BINARY} {where}; with docker this serves the same:", file=sys.stderr)
+        command = server_config.docker_command(folder, *options)
+        where = f"on PATH or in {server_config.VARIABLE}"
+        print(f"serve: no {server_config.BINARY} {where}; with docker this serves the same:", file=sys.stderr)
         if json_requested():
             print_json({"docker": command})
         else:
             print(command)
         return 1
-    command = server.server_command(binary, folder, **ports, batching=FLAGS.batching)
     say(f"models: {', '.join(model.name for model in models)}")
-    say(f"REST http://localhost:{FLAGS.rest_port}/v1/models/NAME, gRPC localhost:{FLAGS.grpc_port},")
-    say(f"Prometheus http://localhost:{FLAGS.rest_port}{METRICS_PATH}; reachable from other hosts, too")
+    rest = f"http://localhost:{values.rest_port}"
+    say(f"REST {rest}/v1/models/NAME, gRPC localhost:{values.grpc_port},")
+    say(f"Prometheus {rest}{server_config.METRICS_PATH}; reachable from other hosts, too")
     sys.stdout.flush()
-    os.execv(binary, command)
-
-
-def _check_fixed(models: list[Path]) -> None:
-    for model in models:
-        if not read_settings(resolve(model)).get("serving", {}).get("frames"):
-            raise InputError(
-                f"{model}: takes images of any length, which a server cannot join to batches; export it with "
-                f"bin/export --frames=N to a folder of its own, or leave --batching out"
-            )
+    os.execv(binary, server_config.server_command(binary, folder, *options))

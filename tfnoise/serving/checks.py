@@ -62,7 +62,7 @@ def waveforms(values: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
     shape = tf.shape(values)
     least = front_end.samples(1)
     values = _require(values, shape[1] >= least, f"{name} must have {least} samples or more", shape)
-    frames = tf.cast(frames_of(shape[1], front_end), tf.int64)
+    frames = tf.cast(front_end.frames(shape[1]), tf.int64)
     pixels = tf.cast(shape[0], tf.int64) * front_end.mels * frames
     values = _require(values, pixels <= MOST_PIXELS, _too_large(name), shape)
     values = _require(values, _all_finite(values), f"{name} holds values that are NaN or infinite")
@@ -105,7 +105,7 @@ def bitstrings(
     packed = _require(packed, extent > 0, "damaged: it claims to be empty", extent)
     # No more can be, and fewer do not overflow.
     extent = tf.minimum(extent, 2**30)
-    width = tf.where(tf.equal(height, 0), frames_of(extent, front_end), extent)
+    width = tf.where(tf.equal(height, 0), front_end.frames(extent), extent)
     height = tf.where(tf.equal(height, 0), front_end.mels, height)
     packed = _require(packed, width > 0, "damaged: it has not one frame", extent)
     rows, columns = (tf.cast(-(-side // TOTAL_STRIDE), tf.int64) for side in (height, width))
@@ -144,18 +144,6 @@ def pair(a: tf.Tensor, b: tf.Tensor, least: int) -> tuple[tf.Tensor, tf.Tensor]:
     b = _require(b, one, "image and reference must have one shape", tf.shape(a), tf.shape(b))
     what = f"images too small for the metrics: {least} pixels a side or more are needed"
     return _require(a, tf.reduce_min(tf.shape(b)[1:3]) >= least, what, tf.shape(b)), b
-
-
-def frames_of(samples: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
-    """`FrontEnd.frames` in a graph: the frames of so many samples, int32."""
-    padded = samples + (2 * (front_end.n_fft // 2) if front_end.centre else 0)
-    return tf.where(padded < front_end.n_fft, 0, 1 + (padded - front_end.n_fft) // front_end.hop)
-
-
-def samples_of(frames: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
-    """`FrontEnd.samples` in a graph: the fewest samples of one frame or more, int32."""
-    padding = 2 * (front_end.n_fft // 2) if front_end.centre else 0
-    return tf.maximum(front_end.n_fft + (frames - 1) * front_end.hop - padding, 1)
 
 
 def _whole_batch(values: tf.Tensor, name: str) -> tf.Tensor:

@@ -1,17 +1,11 @@
-"""Models behind a server, whatever is spoken: sound to `.tfn` files and back.
-
-served = ServedCodec(RestConnection("localhost:8501"), "best")
-data = served.compress(waveform, sample_rate_hz, codec)      # as Codec.compress, but for the server's work
-waveform, sample_rate_hz = served.decompress(data, codec)
-"""
+"""A model behind a server as a codec: sound to `.tfn` files and back."""
 
 from __future__ import annotations
 
 import io
 import json
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -21,71 +15,33 @@ from tfnoise.codec import Codec
 from tfnoise.codec.container import read_header
 from tfnoise.errors import InputError
 from tfnoise.serving.checks import MOST_PIXELS
-
-Values = Mapping[str, Any]
-"""Inputs or outputs of a signature by name: arrays, or lists of bytes."""
-
-AVAILABLE = "AVAILABLE"
-
-
-class ServerError(InputError):
-    """A server cannot be reached, or refuses a request; the message is one line that says why."""
-
-
-class VersionStatus(NamedTuple):
-    """What a server says of a version of a model.
-
-    Attributes:
-      version: its number.
-      state: "AVAILABLE", or "START", "LOADING", "UNLOADING", "END".
-      error: why it is not there; "" for no error.
-    """
-
-    version: int
-    state: str
-    error: str
-
-
-class Connection(Protocol):
-    """What speaks with a server: `RestConnection`, `GrpcConnection`."""
-
-    address: str
-
-    def call(self, model: str, signature: str, inputs: Values, version: int | None = None) -> dict[str, Any]:
-        """The outputs of a signature.
-
-        Raises:
-          ServerError: the server cannot be reached, or refuses.
-        """
-        ...
-
-    def status(self, model: str) -> list[VersionStatus]:
-        """The versions of a model that the server knows, the highest first.
-
-        Raises:
-          ServerError: the server cannot be reached, or has no such model.
-        """
-        ...
+from tfnoise.serving.connections import Connection, ServerError, Values
 
 
 class ServedCodec:
     """A model behind a server, as a codec of mono sound.
 
+        served = ServedCodec(RestConnection("localhost:8501"), "best")
+        data = served.compress(waveform, sample_rate_hz, codec)      # as Codec.compress, on the server
+        waveform, sample_rate_hz = served.decompress(data, codec)
+
     Args:
-      connection: with the server.
-      name: of the model there.
-      version: of the model; None: the server's choice.
+      connection: connection to the server.
+      name: name of the model on the server.
+      version: version of the model; None: the server's choice.
 
     Attributes:
+      name: name of the model on the server.
       settings: what the exporter recorded in the model.
+      front_end: the model's front end.
 
     Raises:
-      ServerError: the server cannot be reached, or has no such model of tfnoise's.
+      ServerError: the server cannot be reached, or has no such model exported by tfnoise.
     """
 
     def __init__(self, connection: Connection, name: str, version: int | None = None):
-        self._connection, self._name, self._version = connection, name, version
-        text = _only(self._call("metadata", {"ask": [b""]}))
+        self.name, self._connection, self._version = name, connection, version
+        text = self._output("metadata", {"ask": [b""]})
         try:
             self.settings: dict[str, Any] = json.loads(text[0])
             self.front_end = FrontEnd.from_dict(self.settings["front_end"])
@@ -94,7 +50,7 @@ class ServedCodec:
 
     @property
     def fingerprint(self) -> str:
-        """The model's, 32 hexadecimal digits."""
+        """The model's fingerprint, 32 hexadecimal digits."""
         return str(self.settings["fingerprint"])
 
     def compress(
@@ -109,10 +65,10 @@ class ServedCodec:
 
         Args:
           waveform: floats `[samples]`, full scale -1..1.
-          sample_rate_hz: of it.
-          codec: of the same model, for its tables.
+          sample_rate_hz: sample rate of the waveform in Hz.
+          codec: codec of the same model, for its tables.
           bpp: the most bits per pixel of the payload; None: the model's own rate.
-          downmixed: to be noted in the file.
+          downmixed: whether to note in the file that channels were averaged.
 
         Returns:
           A whole `.tfn` file.
@@ -121,16 +77,15 @@ class ServedCodec:
           ServerError: the server cannot be reached, or refuses.
           InputError: the codec is of another model, or the rate is below the coarsest step's.
         """
-        self._check(codec)
+        self._check_same_model(codec)
         sound = resample(np.asarray(waveform, np.float32), sample_rate_hz, self.front_end.sample_rate_hz)
         sound = fitted(sound, max(len(sound), self.front_end.samples(1)))
-        rate = np.array([bpp or 0.0], np.float32)
-        found = self._call("compress_audio", {"waveform": sound[np.newaxis], "bpp": rate})
-        if bpp is not None and float(found["bpp"][0]) > bpp:
-            raise InputError(
-                f"{bpp:g} bpp: the coarsest step gives {float(found['bpp'][0]):.4f}; ask for more"
-            )
-        bitstring = found["bitstring_bytes"][0]
+        inputs = {"waveform": sound[np.newaxis], "bpp": np.array([bpp or 0.0], np.float32)}
+        outputs = self._connection.call(self.name, "compress_audio", inputs, self._version)
+        if bpp is not None and float(outputs["bpp"][0]) > bpp:
+            least = f"{float(outputs['bpp'][0]):.4f}"
+            raise InputError(f"{bpp:g} bpp: the coarsest step gives {least}; ask for more")
+        bitstring = outputs["bitstring_bytes"][0]
         return codec.file_from_bitstring(bitstring, sample_rate_hz, len(waveform), downmixed)
 
     def decompress(self, data: bytes, codec: Codec) -> tuple[np.ndarray, int]:
@@ -138,44 +93,35 @@ class ServedCodec:
 
         Args:
           data: the file's bytes.
-          codec: as of `compress`.
+          codec: codec of the same model, for its tables.
 
         Returns:
-          The waveform, float32 `[samples, channels]`, and its rate in Hz: the original's length and rate.
+          The waveform, float32 `[samples, channels]`, and its sample rate in Hz, both as of the original.
 
         Raises:
           BitstreamError: the file is damaged or another model's.
           ServerError: the server cannot be reached, or refuses.
+          InputError: the codec is of another model.
         """
-        self._check(codec)
+        self._check_same_model(codec)
         header = read_header(io.BytesIO(data))
         strings = codec.bitstrings_from_file(data)
-        sound = np.asarray(_only(self._call("decompress_audio", {"bitstring_bytes": strings})), np.float32).T
+        sound = np.asarray(self._output("decompress_audio", {"bitstring_bytes": strings}), np.float32).T
         sound = resample(sound, self.front_end.sample_rate_hz, header.sample_rate_hz)
         return fitted(sound, header.samples), header.sample_rate_hz
 
     def longest_s(self) -> float:
-        """How many seconds of a channel the server takes at once."""
+        """The longest sound of one channel that the server takes in a request, in seconds."""
         return math.floor(self.front_end.duration_s(MOST_PIXELS // self.front_end.mels))
 
-    def _check(self, codec: Codec) -> None:
+    def _check_same_model(self, codec: Codec) -> None:
         if codec.fingerprint != self.fingerprint:
             raise InputError(
                 f"{codec.model.path}: has the fingerprint {codec.fingerprint}, the server's model "
-                f"{self.fingerprint}; name the same model with --model"
+                f"{self.fingerprint}; use the same model here"
             )
 
-    def _call(self, signature: str, inputs: Values) -> dict[str, Any]:
-        return self._connection.call(self._name, signature, inputs, self._version)
-
-
-def _only(outputs: Values) -> Any:
-    """The value of a signature with one output, which over REST has no name."""
-    return next(iter(outputs.values()))
-
-
-def first_line(message: str) -> str:
-    """A server's message without the names of the graph's operations."""
-    line = message.split("\n\t [[")[0].split(" [[{{")[0].strip()
-    line = line.removeprefix("assertion failed: ").replace("\\'", "'")
-    return " ".join(line.replace("[", "").replace("]", "").split()) if line else "no reason given"
+    def _output(self, signature: str, inputs: Values) -> Any:
+        """The only output of a signature, which has no name over REST."""
+        outputs = self._connection.call(self.name, signature, inputs, self._version)
+        return next(iter(outputs.values()))

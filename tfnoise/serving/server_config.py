@@ -1,43 +1,47 @@
-"""What TensorFlow Serving reads beside models: which there are, how requests are joined, where figures are.
+"""TensorFlow Serving's server: the configuration files that it reads beside models, and how it is started.
 
 The three files lie in EXPORT_DIR, in protocol buffers' text format: ModelServerConfig, BatchingParameters,
-MonitoringConfig. A file whose first line was deleted is somebody's own, and stays as it is.
+MonitoringConfig. A file whose first line was deleted is the user's own, and is not overwritten.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 from pathlib import Path
 
 from tfnoise.codec import read_settings, versions
 from tfnoise.errors import InputError
 from tfnoise.files import replacing
 
-MODELS_CONFIG = "models.config"
-BATCHING_CONFIG = "batching.config"
-MONITORING_CONFIG = "monitoring.config"
+BINARY = "tensorflow_model_server"
+VARIABLE = "TENSORFLOW_MODEL_SERVER"
+IMAGE = "tensorflow/serving:2.14.1"
+REST_PORT, GRPC_PORT = 8501, 8500
 FIRST_LINE = "# Written by tfnoise at every export; delete this line to keep your changes."
 METRICS_PATH = "/monitoring/prometheus/metrics"
 
 _MOST_ROWS = 16
 _WAIT_US = 2000
 _MOST_BATCHES_WAITING = 256
+_POLL_S = 30
 
 
 def write_server_config(export_dir: str | Path) -> list[Path]:
-    """Writes the three files for all models below a folder.
+    """Writes models.config, batching.config and monitoring.config for all models below a folder.
 
     Args:
       export_dir: the folder of the models.
 
     Returns:
-      The paths of all three; those that are somebody's own were left as they are.
+      The paths of all three, those that are the user's own among them.
     """
     folder = Path(export_dir)
     texts = {
-        MODELS_CONFIG: models_config(folder),
-        BATCHING_CONFIG: batching_config(),
-        MONITORING_CONFIG: monitoring_config(),
+        "models.config": models_config(folder),
+        "batching.config": batching_config(),
+        "monitoring.config": monitoring_config(),
     }
     for name, text in texts.items():
         path = folder / name
@@ -50,7 +54,7 @@ def write_server_config(export_dir: str | Path) -> list[Path]:
 def exported_models(export_dir: str | Path) -> list[Path]:
     """The folders `EXPORT_DIR/NAME` of models that tfnoise exported, sorted."""
     folder = Path(export_dir)
-    return sorted(entry for entry in folder.iterdir() if _is_ours(entry)) if folder.is_dir() else []
+    return sorted(filter(_is_ours, folder.iterdir())) if folder.is_dir() else []
 
 
 def models_config(export_dir: Path) -> str:
@@ -67,7 +71,7 @@ def models_config(export_dir: Path) -> str:
 
 
 def batching_config() -> str:
-    """BatchingParameters: so many rows of several requests at once, so long waited for."""
+    """BatchingParameters: how many rows of requests are joined, and how long the first one waits."""
     values = {
         "max_batch_size": _MOST_ROWS,
         "batch_timeout_micros": _WAIT_US,
@@ -78,13 +82,66 @@ def batching_config() -> str:
 
 
 def monitoring_config() -> str:
-    """A MonitoringConfig: figures for Prometheus."""
+    """A MonitoringConfig: metrics for Prometheus."""
     return f'prometheus_config {{\n  enable: true\n  path: "{METRICS_PATH}"\n}}\n'
 
 
+def find_server() -> str | None:
+    """The path of the server's binary, from the variable or from PATH; None if there is none.
+
+    Raises:
+      InputError: the variable does not name a program.
+    """
+    named = os.environ.get(VARIABLE)
+    if not named:
+        return shutil.which(BINARY)
+    path = shutil.which(named)
+    if path is None:
+        raise InputError(f"{VARIABLE}={named}: no such program; name the server's binary, or unset it")
+    return os.path.abspath(path)
+
+
+def server_command(
+    binary: str,
+    export_dir: Path,
+    rest_port: int = REST_PORT,
+    grpc_port: int = GRPC_PORT,
+    batching: bool = False,
+) -> list[str]:
+    """The command that serves all models below a folder; writes their configuration.
+
+    Args:
+      binary: path of the server's binary.
+      export_dir: the folder of the models.
+      rest_port, grpc_port: ports of its interfaces.
+      batching: whether requests are joined; all models must have a fixed number of frames.
+    """
+    return [binary, f"--port={grpc_port}", f"--rest_api_port={rest_port}", *_options(export_dir, batching)]
+
+
+def docker_command(
+    export_dir: Path, rest_port: int = REST_PORT, grpc_port: int = GRPC_PORT, batching: bool = False
+) -> str:
+    """`server_command` by docker, for a shell."""
+    folder = export_dir.resolve()
+    ports = [f"-p{grpc_port}:{GRPC_PORT}", f"-p{rest_port}:{REST_PORT}"]
+    options = _options(folder, batching)
+    return shlex.join(["docker", "run", "--rm", *ports, f"-v{folder}:{folder}:ro", IMAGE, *options])
+
+
+def _options(export_dir: Path, batching: bool) -> list[str]:
+    models, batches, monitoring = write_server_config(export_dir.resolve())
+    options = [
+        f"--model_config_file={models}",
+        f"--model_config_file_poll_wait_seconds={_POLL_S}",
+        f"--monitoring_config_file={monitoring}",
+    ]
+    if batching:
+        options += ["--enable_batching=true", f"--batching_parameters_file={batches}"]
+    return options
+
+
 def _is_ours(folder: Path) -> bool:
-    if not folder.is_dir():
-        return False
     for version in reversed(versions(folder)):
         try:
             read_settings(folder / str(version))

@@ -184,7 +184,7 @@ class Signatures:
         prefix, symbols, height, width = self._symbols_of(bitstring_bytes)
         front_end = self._front_end
         symbols = checks.of_sound(symbols, height, front_end.mels)
-        of_image = checks.samples_of(prefix.extent[0], front_end)
+        of_image = front_end.samples(prefix.extent[0])
         samples = tf.where(tf.equal(prefix.height[0], 0), prefix.extent[0], of_image)
 
         def sound(row: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
