@@ -16,7 +16,7 @@ from tfnoise import codec, serving
 from tfnoise.audio import FrontEnd
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.errors import InputError
-from tfnoise.serving.export import LATER_SETTINGS, _fingerprint
+from tfnoise.serving.export import LATER_SETTINGS, fingerprint
 
 FRONT_END = FrontEnd(mels=64)
 
@@ -137,9 +137,9 @@ def test_what_there_was_no_choice_of_before_is_no_part_of_a_fingerprint(tmp_path
     model(tf.zeros([1, 32, 32, 1]))
     before = {key: value for key, value in model.get_config().items() if key not in LATER_SETTINGS}
     module = codec.FrozenModel(model)
-    fingerprint = _fingerprint(module, model.get_config(), FRONT_END)
-    assert _fingerprint(module, before, FRONT_END) == fingerprint
-    assert _fingerprint(module, {**before, "normalisation": "none"}, FRONT_END) != fingerprint
+    own = fingerprint(module, model.get_config(), FRONT_END)
+    assert fingerprint(module, before, FRONT_END) == own
+    assert fingerprint(module, {**before, "normalisation": "none"}, FRONT_END) != own
 
 
 def _message(path: Path) -> str:

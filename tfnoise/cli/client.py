@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from tfnoise.cli.models import check_bpp
 from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.shared_flags import check_bpp
 from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
 

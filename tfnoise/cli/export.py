@@ -20,10 +20,11 @@ from typing import Any
 
 from absl import flags
 
-from tfnoise.cli.folders import check_model_name, check_writable
 from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.shared_flags import check_model_name, check_writable
 from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
+from tfnoise.files import replace_folder
 
 POSITIONAL = None
 AT_LEAST = 0
@@ -127,7 +128,7 @@ def _export_again(model: str, destination: _Destination, overwrite: bool) -> Pat
         return version
     if loaded.path.resolve().parent != folder.resolve():
         raise InputError(f"{version}: is another model's than {loaded.path}; leave --overwrite out")
-    serving.replace_version(loaded.path, version)
+    replace_folder(loaded.path, version)
     return loaded.path
 
 

@@ -1,7 +1,7 @@
 """Serve all models below --export_dir with TensorFlow Serving, which must be installed.
 
-The binary tensorflow_model_server is taken from the variable TENSORFLOW_MODEL_SERVER or from PATH. If there is
-none, the docker command that does the same is printed, and nothing is installed. The server takes REST and
+The binary tensorflow_model_server is taken from the variable TENSORFLOW_MODEL_SERVER or from PATH. If there
+is none, the docker command that does the same is printed, and nothing is installed. The server takes REST and
 gRPC requests on all interfaces, loads new versions as they are exported, and has metrics for Prometheus.
 
 Example:
@@ -18,8 +18,8 @@ from pathlib import Path
 
 from absl import flags
 
-from tfnoise.cli.models import EXPORT_DIR
 from tfnoise.cli.output import json_requested, print_json, say
+from tfnoise.cli.shared_flags import EXPORT_DIR
 from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
 

@@ -2,7 +2,7 @@
 
 from tfnoise.serving.client import ServedCodec
 from tfnoise.serving.connections import Connection, GrpcConnection, RestConnection, ServerError
-from tfnoise.serving.export import export_again, export_model, replace_version
+from tfnoise.serving.export import export_again, export_model
 from tfnoise.serving.server_config import exported_models, write_server_config
 
 __all__ = [
@@ -14,6 +14,5 @@ __all__ = [
     "export_again",
     "export_model",
     "exported_models",
-    "replace_version",
     "write_server_config",
 ]

@@ -1,4 +1,4 @@
-"""Requests to TensorFlow Serving, over REST by the standard library alone or over gRPC by its official stubs."""
+"""Requests to TensorFlow Serving: over REST by the standard library, over gRPC by its official stubs."""
 
 from __future__ import annotations
 
@@ -201,9 +201,9 @@ class GrpcConnection:
 
 
 def first_line(message: str) -> str:
-    """A server's message without the names of the graph's operations.
+    r"""A server's message without the names of the graph's operations.
 
-    >>> first_line("assertion failed: [bpp must be above 0] [0 -1]\\n\\t [[{{node Assert}}]]")
+    >>> first_line("assertion failed: [bpp must be above 0] [0 -1]\n\t [[{{node Assert}}]]")
     'bpp must be above 0 0 -1'
     """
     line = message.split("\n\t [[")[0].split(" [[{{")[0].strip()
@@ -212,7 +212,7 @@ def first_line(message: str) -> str:
 
 
 def _timed_out(address: str, timeout_s: float) -> str:
-    return f"{address}: no answer within timeout_s = {timeout_s:g}; allow more"
+    return f"{address}: no answer within {timeout_s:g} s; raise timeout_s"
 
 
 def _refusal(error: urllib.error.HTTPError) -> str:
