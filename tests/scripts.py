@@ -35,7 +35,7 @@ def run_script(
     """
     import tensorflow as tf
 
-    verb = importlib.import_module(f"tfnoise.cli.{name}")
+    verb = importlib.import_module("benchmarks.verb" if name == "benchmark" else f"tfnoise.cli.{name}")
     if not hasattr(verb, "define_flags"):
         return run_process(name, *arguments, cwd=cwd, env=env)
     stdout, stderr = (

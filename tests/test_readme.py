@@ -62,7 +62,7 @@ def test_the_codecs_example_codes(repo_root, monkeypatch):
 
 def test_the_clients_example_codes(repo_root, monkeypatch):
     pytest.importorskip("tensorflow_serving", reason="needs tensorflow-serving-api, the extra `serving`")
-    from tests.serving.stand_in_server import serve
+    from tests.tools.stand_in_server import serve
     from tfnoise.serving.server_config import models_config
 
     monkeypatch.chdir(repo_root)

@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
+from benchmarks import audio
+from benchmarks.librosa_process import LibrosaProcess
 from tfnoise.audio import FrontEnd
-from tfnoise.benchmarks import audio
-from tfnoise.benchmarks.librosa_process import LibrosaProcess
 from tfnoise.data import synthetic_clips
 
 
@@ -34,6 +34,8 @@ def test_without_librosa_it_says_so(run_script):
     done = run_script("benchmark", "audio", f"--librosa_python={sys.executable}")
     assert done.status == 1 and "No module named 'librosa'" in done.stderr
     assert sys.executable in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    unnamed = run_script("benchmark", "audio")
+    assert unnamed.status == 2 and "pip install -r benchmarks/requirements-librosa.txt" in unnamed.stderr
     absent = run_script("benchmark", "audio", "--librosa_python=/nowhere/python")
     assert absent.status == 1 and "/nowhere/python: cannot be run" in absent.stderr
 

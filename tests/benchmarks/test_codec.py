@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tfnoise.benchmarks import codec as measured
+from benchmarks import codec as measured
 from tfnoise.codec import Codec
 from tfnoise.data import synthetic_clips
 from tfnoise.evaluation import synthetic_clip_images

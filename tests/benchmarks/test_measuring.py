@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from tfnoise.benchmarks import compare, growth_bytes
-from tfnoise.benchmarks.straightforward_nlpd import straightforward_nlpd
+from benchmarks import compare, growth_bytes
+from benchmarks.straightforward_nlpd import straightforward_nlpd
 from tfnoise.losses import nlpd, published_parameters
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import serving as benchmark
 from tests.serving.conftest import FRONT_END, tiny_model
 from tfnoise import serving
-from tfnoise.benchmarks import serving as benchmark
 
-STAND_IN = Path(__file__).parents[1] / "serving" / "stand_in_server.py"
+STAND_IN = Path(__file__).parents[1] / "tools" / "stand_in_server.py"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import functools
 import pytest
 import tensorflow as tf
 
-from tfnoise.benchmarks import training as benchmark
+from benchmarks import training as benchmark
 from tfnoise.training import TrainingSettings
 
 

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tfnoise.benchmarks.measuring import growth_bytes
+from benchmarks.measuring import growth_bytes
 from tfnoise.codec import BitstreamError, Codec, compression, reseal
 from tfnoise.data import synthetic_clips
 

@@ -56,7 +56,7 @@ def waveform() -> np.ndarray:
 def stand_in(exported) -> Iterator[dict[str, Any]]:
     """A stand-in server with one model: its addresses by protocol."""
     pytest.importorskip("tensorflow_serving", reason="needs tensorflow-serving-api, the extra `serving`")
-    from tests.serving.stand_in_server import serve
+    from tests.tools.stand_in_server import serve
 
     config = serving.write_server_config(exported.version.parents[1])[0]
     running = serve(config)

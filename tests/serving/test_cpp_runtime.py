@@ -11,13 +11,13 @@ import pytest
 import tensorflow as tf
 
 from tests.serving.conftest import FRONT_END, tiny_model
-from tests.serving.keras_check import assert_as_keras
+from tests.tools.cpp_process import run_in_cpp, signature_defs
+from tests.tools.keras_check import assert_as_keras
 from tfnoise import Codec, codec, losses, serving
 from tfnoise.audio import mel_spectrogram
 from tfnoise.codec import bitstring
 from tfnoise.codec.blocks import code_in_blocks
 from tfnoise.codec.packed import packed_bytes
-from tfnoise.serving.cpp_process import run_in_cpp, signature_defs
 
 pytestmark = pytest.mark.cpp_runtime
 

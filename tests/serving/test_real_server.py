@@ -18,7 +18,7 @@ from tests.serving.conftest import FRONT_END, tiny_model
 from tfnoise import serving
 
 pytestmark = pytest.mark.real_server
-INSIDE = Path(__file__).with_name("inside_namespace.py")
+INSIDE = Path(__file__).parents[1] / "tools" / "inside_namespace.py"
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.measuring import free_ports
 from tests.serving.conftest import FRONT_END, tiny_model
 from tfnoise import codec, serving
-from tfnoise.benchmarks.measuring import free_ports
 from tfnoise.serving import RestConnection, ServedCodec, ServerError
 from tfnoise.serving.connections import AVAILABLE
 
-STAND_IN = Path(__file__).with_name("stand_in_server.py")
+STAND_IN = Path(__file__).parents[1] / "tools" / "stand_in_server.py"
 TINY = ["--filters=8", "--epochs=1", "--steps_per_epoch=4", "--batch_size=2", "--patch_size=48"]
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.serving.keras_check import assert_as_keras
+from tests.tools.cpp_process import run_in_cpp, signature_defs
+from tests.tools.keras_check import assert_as_keras
 from tfnoise import codec, serving
 from tfnoise.codec import bitstring
-from tfnoise.serving.cpp_process import run_in_cpp, signature_defs
 from tfnoise.training import TrainingRun, TrainingSettings
 
 pytestmark = [pytest.mark.cpp_runtime, pytest.mark.slow]

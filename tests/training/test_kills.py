@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnoise.benchmarks.measuring import free_ports
+from benchmarks.measuring import free_ports
 
 TINY = "--loss=nlpd --filters=8 --patch_size=32 --batch_size=4 --epochs=2 --steps_per_epoch=10".split()
 STEPS = 20

@@ -3,7 +3,7 @@
     python cpp_runtime.py JOB.json
 
 The runtime knows stock operations alone, as TensorFlow Serving does: what does not load here does not load
-there. `tfnoise.serving.cpp_process` starts it, and says what a job is. This file imports nothing of tfnoise.
+there. `tests.tools.cpp_process` starts it, and says what a job is. This file imports nothing of tfnoise.
 """
 
 from __future__ import annotations

@@ -6,47 +6,22 @@ import json
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from tfnoise.data.cache import default_folder
 from tfnoise.errors import InputError
 
-VERSION = "0.11.0"
 _WORKER = Path(__file__).with_name("librosa_worker.py")
-
-
-def environment_python() -> Path:
-    """The interpreter of an environment with librosa, which is made in the cache folder if it is not there.
-
-    Raises:
-      InputError: it cannot be made.
-    """
-    folder = default_folder() / f"librosa-{VERSION}"
-    python, done = folder / "bin" / "python", folder / "complete"
-    if done.is_file():
-        return python
-    try:
-        venv.create(folder, with_pip=True, clear=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", f"librosa=={VERSION}"]
-        subprocess.run(command, check=True, capture_output=True, text=True)
-        done.touch()
-    except (OSError, subprocess.CalledProcessError) as error:
-        lines = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        remedy = "name an interpreter that has librosa with --librosa_python"
-        raise InputError(f"{folder}: librosa cannot be installed ({lines[-1]}); {remedy}") from error
-    return python
 
 
 class LibrosaProcess:
     """A process that runs librosa's functions and times them; a context manager.
 
     Args:
-      python: the interpreter; None: that of `environment_python`.
+      python: the interpreter.
 
     Attributes:
       versions: of librosa and numpy, and the library that its Fourier transforms are from.
@@ -55,8 +30,8 @@ class LibrosaProcess:
       InputError: the interpreter cannot be run, or has no librosa.
     """
 
-    def __init__(self, python: str | None = None):
-        self._python = python or str(environment_python())
+    def __init__(self, python: str):
+        self._python = python
 
     def __enter__(self) -> LibrosaProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="tfnoise-librosa-")

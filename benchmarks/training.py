@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -16,20 +15,48 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import tfnoise
+from benchmarks.measuring import free_ports, module_environment
 from tfnoise.autoencoder import Autoencoder
-from tfnoise.benchmarks.measuring import free_ports
+from tfnoise.cli.output import say, table
+from tfnoise.cli.progress import Progress
 from tfnoise.training import TrainingRun, TrainingSettings, make_strategy
+from tfnoise.training.precision import has_native_bfloat16
 
 STEPS = 30
 """Steps of a round; two more before them are not timed."""
 
+_TITLES = {"mse": "MSE", "ms_ssim": "MS-SSIM", "nlpd": "NLPD"}
 _WARM_STEPS = 2
 _MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001)
 
 
 class _Enough(Exception):
     """Ends a training after a round."""
+
+
+def report(rounds: int) -> dict[str, Any]:
+    """Measures trainers in turns, and two workers, and prints a table."""
+    with Progress(rounds, label="measuring", unit="round") as progress:
+        rows = compare_trainers(rounds, progress.update)
+    cells = [
+        [
+            row["trainer"],
+            _TITLES.get(row["loss"], row["loss"]),
+            row["precision"],
+            f"{1e3 * row['step_seconds']:.1f}",
+            f"{row['images_per_s']:.0f}",
+            f"{row['of_floor']:.2f}",
+            " to ".join(f"{end:.2f}" for end in row["of_floor_range"]),
+        ]
+        for row in rows
+    ]
+    say(f"Steps of the default settings, medians of {rounds} rounds of {STEPS} steps:\n")
+    header = ["trainer", "loss", "precision", "ms", "images/s", "of plain MSE", "range"]
+    say(table(cells, header, "lllrrrr"))
+    say("\nmeasuring two workers on this machine")
+    workers = several_workers(2)
+    say(f"two workers that share the batch: {workers['images_per_s']:.0f} images/s")
+    return {"trainers": rows, "workers": workers, "native_bfloat16": has_native_bfloat16()}
 
 
 def compare_trainers(rounds: int, on_round: Callable[[], Any] = lambda: None) -> list[dict[str, Any]]:
@@ -88,14 +115,12 @@ def several_workers(count: int) -> dict[str, Any]:
       RuntimeError: a worker failed.
     """
     addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
-    repository = str(Path(tfnoise.__file__).resolve().parents[1])
     with tempfile.TemporaryDirectory(prefix="tfnoise-training-") as scratch:
         processes = []
         for index in range(count):
             config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-            environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": repository}
-            environment["TF_CONFIG"] = json.dumps(config)
-            command = [sys.executable, "-m", "tfnoise.benchmarks.training", scratch]
+            environment = module_environment(TF_CONFIG=json.dumps(config))
+            command = [sys.executable, "-m", "benchmarks.training", scratch]
             processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment))
         answers = [process.communicate()[0] for process in processes]
     if any(process.returncode for process in processes):

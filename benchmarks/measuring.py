@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import socket
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _STATUS = Path("/proc/self/status")
+_REPOSITORY = str(Path(__file__).resolve().parents[1])
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,25 @@ def _status_bytes(field: str) -> int | None:
             if line.startswith(field + ":"):
                 return int(line.split()[1]) * 1024
     return None
+
+
+def module_environment(**variables: str) -> dict[str, str]:
+    """The environment of a process that runs a module of this package."""
+    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": _REPOSITORY, **variables}
+
+
+def in_fresh_process(module: str, *arguments: object) -> Any:
+    """The JSON that `python -m MODULE ARGUMENTS` prints.
+
+    Raises:
+      RuntimeError: the process failed.
+    """
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env=module_environment())
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RuntimeError(f"{module} {' '.join(map(str, arguments))} failed: {last}")
+    return json.loads(done.stdout)
 
 
 def free_ports(count: int) -> list[int]:

@@ -19,10 +19,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from tests.serving.conftest import FRONT_END, tiny_model
+from tests.tools.cpp_process import run_in_cpp
 from tfnoise import Codec, serving
 from tfnoise.serving import GrpcConnection, RestConnection, ServedCodec, ServerError
 from tfnoise.serving.connections import AVAILABLE
-from tfnoise.serving.cpp_process import run_in_cpp
 
 REST, GRPC = 8501, 8500
 SERVE = Path(__file__).resolve().parents[2] / "bin" / "serve"

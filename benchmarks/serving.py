@@ -16,13 +16,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.measuring import free_ports
+from tests.tools.cpp_process import Request, time_in_cpp
 from tfnoise import codec
-from tfnoise.benchmarks.measuring import free_ports
+from tfnoise.cli.coding import shipped
+from tfnoise.cli.output import say, table
+from tfnoise.cli.progress import Progress
+from tfnoise.cli.shared_flags import DEFAULT_MODEL
 from tfnoise.errors import InputError
 from tfnoise.serving import exported_models
 from tfnoise.serving.connections import AVAILABLE, ServerError
-from tfnoise.serving.cpp_process import Request, time_in_cpp
-from tfnoise.serving.server_config import find_server, server_command
+from tfnoise.serving.server_config import VARIABLE, find_server, server_command
 
 CLIENTS = (1, 4, 16)
 FRAMES = 256
@@ -30,6 +34,35 @@ SIGNATURES = ("compress", "decompress", "compress_audio", "decompress_audio")
 
 _REQUESTS = 48
 _START_S = 120
+
+
+def report(model_path: str | None, rounds: int) -> dict[str, Any]:
+    """Measures an exported model in each runtime that is here, and prints a table.
+
+    Args:
+      model_path: NAME or NAME/VERSION; None: the shipped one.
+      rounds: of each, in turns.
+    """
+    model = codec.resolve(model_path or shipped(DEFAULT_MODEL))
+    with Progress(rounds, label="measuring", unit="round") as progress:
+        rows = compare_runtimes(model, rounds, progress.update)
+    cells = [
+        [
+            row["signature"],
+            row["runtime"],
+            row["clients"],
+            f"{row['requests_per_s']:.1f}",
+            f"{row['latency_ms']:.1f}",
+            f"{row['latency_p95_ms']:.1f}",
+        ]
+        for row in rows
+    ]
+    say(f"{model}, {FRAMES} frames a request; medians of {rounds} rounds:\n")
+    header = ["signature", "runtime", "clients", "requests/s", "median ms", "95 % ms"]
+    say(table(cells, header, "llrrrr"))
+    if find_server() is None:
+        say(f"\nno TensorFlow Serving here (on PATH or in {VARIABLE}), so it was not measured")
+    return {"model": str(model), "frames": FRAMES, "serving": rows}
 
 
 def compare_runtimes(

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import tfnoise
-from tfnoise.benchmarks.measuring import growth_bytes
+from benchmarks.measuring import growth_bytes, in_fresh_process
 from tfnoise.codec import Codec, LoadedModel
 from tfnoise.codec.block_records import CHECK_BYTES, CRC_BYTES
 from tfnoise.codec.blocks import BlockSynthesis
@@ -225,21 +223,7 @@ def memory(model_path: str, duration_s: float, folder: str) -> dict[str, Any]:
     """
     row: dict[str, Any] = {"duration_s": duration_s}
     for what in ("compress", "decompress"):
-        command = [
-            sys.executable,
-            "-m",
-            "tfnoise.benchmarks.codec",
-            model_path,
-            what,
-            str(duration_s),
-            folder,
-        ]
-        repository = os.path.dirname(os.path.dirname(os.path.abspath(tfnoise.__file__)))
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": repository}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
-        if done.returncode:
-            raise RuntimeError(f"{what} failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
-        found = json.loads(done.stdout)
+        found = in_fresh_process("benchmarks.codec", model_path, what, duration_s, folder)
         row[f"{what}_bytes"], row[f"{what}_seconds"] = found["bytes"], found["seconds"]
     return row
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from tfnoise.serving import cpp_runtime
+from tests.tools import cpp_runtime
 
 Request = tuple[str, Mapping[str, Any]]
 """A signature and its inputs: arrays, or lists of bytes."""

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.librosa_process import LibrosaProcess
+from benchmarks.measuring import compare
 from tfnoise.audio import (
     FrontEnd,
     griffin_lim,
@@ -19,22 +21,110 @@ from tfnoise.audio import (
     mel_spectrogram,
     mel_to_image,
     mel_to_magnitude,
+    read,
     reference_db,
     resample,
+    to_mono,
     waveform_to_image,
 )
 from tfnoise.audio.phase import ITERATIONS
-from tfnoise.benchmarks.librosa_process import LibrosaProcess
-from tfnoise.benchmarks.measuring import compare
-from tfnoise.evaluation import log_spectral_distance_db, mel_mse, spectral_convergence
+from tfnoise.cli.output import say, table
+from tfnoise.cli.progress import Progress
+from tfnoise.data import list_clips, synthetic_clips
+from tfnoise.errors import InputError
+from tfnoise.evaluation import log_spectral_distance_db, mel_mse, spectral_convergence, spread
 from tfnoise.evaluation.sounds import convergence, level_distance_db
 
+_BATCH = 16
+_TITLES = {"mel": "mel", "mel_inverse": "mel inverse", "griffin_lim": "phase, 32 iterations"}
 RATES_HZ = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 # So many calls are a turn: of a short one alone, waking a processor that idled takes a good part.
 _REPEATS = {"mel": 50, "mel_inverse": 1, "griffin_lim": 1}
 SPEED_CALLS = tuple(_REPEATS)
 FAST_GRIFFIN_LIM = {"start": "random", "momentum": 0.99, "relaxation": 1.0}
 """The settings of fast Griffin-Lim as published, which librosa's is, too."""
+
+
+def report(data: str | None, clips: int | None, rounds: int, librosa_python: str) -> dict[str, Any]:
+    """Measures the front end against librosa, and prints tables.
+
+    Args:
+      data: folder of audio; None: synthesised clips.
+      clips: number of clips in a batch; None: 16.
+      rounds: timings of each, in turns.
+      librosa_python: interpreter that has librosa.
+    """
+    front_end = FrontEnd()
+    waveforms, rate_hz = _waveforms(data, clips or _BATCH)
+    batch = np.stack([resample(clip, rate_hz, front_end.sample_rate_hz) for clip in waveforms])
+    steps = 2 * len(SPEED_CALLS) * rounds + len(RATES_HZ) + 3
+    with LibrosaProcess(librosa_python) as librosa:
+        with Progress(steps, label="measuring", unit="round") as progress:
+            tables = {
+                "speed": speed(batch, front_end, librosa, rounds, progress.update),
+                "equality": equality(waveforms, rate_hz, librosa, progress.update),
+            }
+            for what in (magnitudes, phases, round_trip):
+                tables[what.__name__] = what(batch, front_end, librosa)
+                progress.update()
+        versions = librosa.versions
+    duration_s = batch.shape[1] / front_end.sample_rate_hz
+    say(f"{len(batch)} clips of {duration_s:.2f} s at 16 kHz; librosa {versions['librosa']}.\n")
+    _say_tables(tables)
+    return {
+        "clips": len(batch),
+        "samples": batch.shape[1],
+        "data": data,
+        "versions": versions,
+        **tables,
+    }
+
+
+def _waveforms(data: str | None, count: int) -> tuple[np.ndarray, int]:
+    """Clips of one length `[clips, samples]`, mono, and their sample rate in Hz."""
+    if data is None:
+        made = [clip[2] for clip in synthetic_clips(48_000, seed=0)]
+        return np.stack([np.asarray(made[n % len(made)], np.float32) for n in range(count)]), 48_000
+    listed = list_clips(data)
+    sounds = [read(listed[place].path) for place in spread(len(listed), count)]
+    rates = {rate for _, rate in sounds}
+    if len(rates) > 1:
+        raise InputError(f"{data}: its clips have several sample rates; name a folder with one")
+    length = min(len(samples) for samples, _ in sounds)
+    return np.stack([to_mono(samples[:length]) for samples, _ in sounds]), rates.pop()
+
+
+def _say_tables(tables: dict[str, list[dict[str, Any]]]) -> None:
+    rows = [
+        [
+            _TITLES[row["what"]],
+            row["librosa"],
+            f"{row['speedup']:.2f} x",
+            f"{row['speedup_range'][0]:.2f} to {row['speedup_range'][1]:.2f}",
+            f"{1e3 * row['seconds']:.1f}",
+            f"{1e3 * row['baseline_seconds']:.1f}",
+        ]
+        for row in tables["speed"]
+    ]
+    say("Speed of ours in one batch, medians:\n")
+    say(table(rows, ["what", "librosa in", "speed-up", "range", "ms", "ms of librosa"], "llrrrr"))
+    say("\nLargest differences from librosa's mel-spectrogram, relative to the clip's maximum, and image:\n")
+    rows = [[row["sample_rate_hz"], f"{row['mel']:.1e}", f"{row['image']:.1e}"] for row in tables["equality"]]
+    say(table(rows, ["Hz", "mel", "image"], "rrr"))
+    titles = {
+        "magnitudes": "From the image to magnitudes, without a phase:",
+        "phases": "From true magnitudes to sound:",
+        "round_trip": "From the image to sound:",
+    }
+    for name, title in titles.items():
+        header = list(tables[name][0])
+        say(f"\n{title}\n")
+        rows = [[_cell(row[key]) for key in header] for row in tables[name]]
+        say(table(rows, [key.replace("_", " ") for key in header], "l" + "r" * (len(header) - 1)))
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.5f}" if isinstance(value, float) else str(value)
 
 
 def speed(

@@ -1,15 +1,14 @@
 """Files of PMQD's format to images: time and memory of fresh processes, without and with the cache.
 
-`python -m tfnoise.benchmarks.pipeline FOLDER CACHE` is such a process.
+`python -m benchmarks.pipeline FOLDER CACHE` is such a process.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import resource
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +17,46 @@ from typing import Any
 import numpy as np
 
 import tfnoise
+from benchmarks.measuring import in_fresh_process
 from tfnoise.audio import read
+from tfnoise.cli.output import say, table
+from tfnoise.cli.progress import Progress
+from tfnoise.data import list_clips
 from tfnoise.data.clip_list import COLUMNS
 
 RATE_HZ, SAMPLES, CHANNELS = 48_000, 201_984, 2
 """PMQD's clips, 24-bit WAV."""
 
+_FILES = 975
 _CONDITIONS = ("original", "distortion", "limiter", "lowpass", "noise")
+
+
+def report(data: str | None, clips: int | None) -> dict[str, Any]:
+    """Measures the pipeline on files of PMQD's format, all of them and a fifth, and prints a table.
+
+    Args:
+      data: folder of the audio that the files repeat; None: noise.
+      clips: number of files; None: as many as PMQD has.
+    """
+    count = clips or _FILES
+    sources = [clip.path for clip in list_clips(data)] if data else []
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="tfnoise-pipeline-") as scratch:
+        for number in (max(1, count // 5), count):
+            folder, cache = Path(scratch, str(number)), Path(scratch, f"cache-{number}")
+            with Progress(number, label="writing files", unit="file") as progress:
+                make_set(folder, number, sources, progress.update)
+            for state in ("first time", "from the cache"):
+                say(f"measuring {number} clips, {state}")
+                rows.append({"state": state, **measure(folder, cache)})
+    say()
+    cells = [
+        [row["clips"], row["state"], f"{row['seconds']:.1f}", f"{row['peak_bytes'] / 1e6:.0f}"]
+        for row in rows
+    ]
+    say(table(cells, ["clips", "images", "s", "peak MB"], "rlrr"))
+    say("\nFresh processes; a megabyte is 10^6 bytes. TensorFlow itself takes some 500 of them.")
+    return {"data": data, "runs": rows}
 
 
 def make_set(
@@ -68,13 +100,7 @@ def measure(folder: Path, cache: Path) -> dict[str, Any]:
     Raises:
       RuntimeError: it failed.
     """
-    command = [sys.executable, "-m", "tfnoise.benchmarks.pipeline", str(folder), str(cache)]
-    repository = str(Path(tfnoise.__file__).resolve().parents[1])
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": repository}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        raise RuntimeError(f"the pipeline failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
-    return json.loads(done.stdout)
+    return in_fresh_process("benchmarks.pipeline", folder, cache)
 
 
 def _measured(folder: str, cache: str) -> dict[str, Any]:

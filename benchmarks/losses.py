@@ -1,25 +1,23 @@
 """The losses' speed and memory, against TensorFlow's MS-SSIM and a straightforward NLPD, and in training.
 
 Times are of both in turns in one process; memory is of each in a fresh process, which `python -m
-tfnoise.benchmarks.losses LOSS WHICH DIRECTION` is, where WHICH is 0 for ours and 1 for the other.
+benchmarks.losses LOSS WHICH DIRECTION` is, where WHICH is 0 for ours and 1 for the other.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-import tfnoise
-from tfnoise.benchmarks.measuring import compare, growth_bytes
-from tfnoise.benchmarks.straightforward_nlpd import straightforward_nlpd
+from benchmarks.measuring import compare, growth_bytes, in_fresh_process
+from benchmarks.straightforward_nlpd import straightforward_nlpd
+from tfnoise.cli.output import say, table
+from tfnoise.cli.progress import Progress
 from tfnoise.losses import ms_ssim, nlpd, published_parameters
 
 SHAPE = (16, 256, 256, 1)
@@ -38,8 +36,59 @@ INDICES: dict[str, tuple[Index, Index]] = {
 }
 """By loss: ours, and what it is compared with."""
 
+_TITLES = {"ms_ssim": "MS-SSIM", "nlpd": "NLPD"}
+
 BASELINES = {"ms_ssim": "tf.image.ssim_multiscale", "nlpd": "straightforward NLPD"}
 """What the second of each pair is called."""
+
+
+def report(rounds: int) -> dict[str, Any]:
+    """Measures the losses and their share of a training step, and prints tables."""
+    steps = len(INDICES) * (len(DIRECTIONS) * (rounds + 1) + rounds)
+    with Progress(steps, label="measuring", unit="round") as progress:
+        compared = compare_losses(rounds, progress.update)
+        shares = training_share(rounds, progress.update)
+    batch, height, width, channels = SHAPE
+    say(f"Images [{batch}, {height}, {width}, {channels}], float32; medians of {rounds} rounds.\n")
+    header = ["loss", "against", "direction", "speed-up", "range", "ms", "ms of it", "peak MB", "MB of it"]
+    rows = [
+        [
+            _TITLES[row["loss"]],
+            row["baseline"],
+            row["direction"],
+            f"{row['speedup']:.2f} x",
+            _range(row["speedup_range"]),
+            f"{1e3 * row['seconds']:.1f}",
+            f"{1e3 * row['baseline_seconds']:.1f}",
+            _megabytes(row["peak_bytes"]),
+            _megabytes(row["baseline_peak_bytes"]),
+        ]
+        for row in compared
+    ]
+    say(table(rows, header, "lllrrrrrr"))
+    say("\nShare of a training step at the default settings that the loss and its gradient take:\n")
+    rows = [
+        [
+            _TITLES[row["loss"]],
+            f"{100 * row['share']:.1f} %",
+            _range([100 * end for end in row["share_range"]]),
+            f"{1e3 * row['loss_seconds']:.1f}",
+            f"{1e3 * row['step_seconds']:.1f}",
+        ]
+        for row in shares
+    ]
+    say(table(rows, ["loss", "share", "range", "ms", "ms of the step"], "lrrrr"))
+    say("\nPeak memory: growth of a fresh process that does nothing else; 1 MB is 10^6 bytes.")
+    return {"shape": SHAPE, "losses": compared, "training": shares}
+
+
+def _range(ends: Any) -> str:
+    low, high = ends
+    return f"{low:.2f} to {high:.2f}"
+
+
+def _megabytes(count: int | None) -> str:
+    return "-" if count is None else f"{count / 1e6:.1f}"
 
 
 def compare_losses(rounds: int, on_round: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
@@ -69,8 +118,8 @@ def compare_losses(rounds: int, on_round: Callable[[], object] = lambda: None) -
                     "seconds": found.seconds,
                     "baseline_seconds": found.baseline_seconds,
                     "rounds": rounds,
-                    "peak_bytes": _peak_of(loss, 0, direction),
-                    "baseline_peak_bytes": _peak_of(loss, 1, direction),
+                    "peak_bytes": in_fresh_process("benchmarks.losses", loss, 0, direction),
+                    "baseline_peak_bytes": in_fresh_process("benchmarks.losses", loss, 1, direction),
                 }
             )
             on_round()
@@ -135,18 +184,6 @@ def _run(index: Index, direction: str, a: tf.Tensor, b: tf.Tensor) -> Callable[[
     function.get_concrete_function(a, b)
     # On a CPU a call returns when all of its results are there; waiting for one serves elsewhere.
     return lambda: tf.nest.flatten(function(a, b))[0].numpy()
-
-
-def _peak_of(loss: str, which: int, direction: str) -> int | None:
-    """What one of a pair needs above what its fresh process holds before."""
-    command = [sys.executable, "-m", "tfnoise.benchmarks.losses", loss, str(which), direction]
-    repository = str(Path(tfnoise.__file__).resolve().parents[1])
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": repository}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RuntimeError(f"measuring the memory of {loss} failed: {last}")
-    return json.loads(done.stdout)
 
 
 def _print_peak(loss: str, which: str, direction: str) -> None:
