@@ -73,11 +73,11 @@ class Clips:
         """Clips one after the other, floats `[samples]`, and their sample rate in Hz, the first one's."""
         if self.folder is None:
             rate_hz = 48_000
-            sounds = [(clip[2][:, np.newaxis], rate_hz) for clip in synthetic_clips(rate_hz, seed=0)]
+            sounds = [(clip[2], rate_hz) for clip in synthetic_clips(rate_hz, seed=0)]
         else:
             sounds = [read(clip.path) for clip in list_clips(self.folder)]
             rate_hz = sounds[0][1]
-        alike = [np.asarray(to_mono(samples), np.float32) for samples, hz in sounds if hz == rate_hz]
+        alike = [to_mono(samples) for samples, hz in sounds if hz == rate_hz]
         return np.concatenate(alike), rate_hz
 
 

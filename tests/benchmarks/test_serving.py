@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks import serving as benchmark
-from tests.serving.conftest import FRONT_END, tiny_model
-from tfnoise import serving
+from tests.tiny_models import exported_once
 
 STAND_IN = Path(__file__).parents[1] / "tools" / "stand_in_server.py"
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    return serving.export_model(tiny_model("levels"), FRONT_END, tmp_path_factory.mktemp("m") / "tiny", {})
+def model(run_folder) -> Path:
+    return exported_once(run_folder, "levels", "levels")
 
 
 @pytest.mark.cpp_runtime

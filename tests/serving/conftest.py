@@ -1,46 +1,48 @@
-"""Tiny exported models of both bottlenecks, and a stand-in server for them."""
+"""Tiny exported models of both bottlenecks, their codecs, and a stand-in server for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tfnoise import serving
-from tfnoise.audio import FrontEnd
+from tests.tiny_models import FRONT_END, exported_once, tiny_autoencoder
+from tfnoise import Codec, serving
 from tfnoise.autoencoder import Autoencoder
-
-FRONT_END = FrontEnd(sample_rate_hz=8000, n_fft=512, hop=128, mels=48)
 
 
 class Exported(NamedTuple):
-    """A model in memory, and where it was exported to."""
+    """A model in memory, and the version's folder that it was exported to."""
 
     model: Autoencoder
     version: Path
 
 
-def tiny_model(bottleneck: str) -> Autoencoder:
-    tf.keras.utils.set_random_seed(5)
-    model = Autoencoder(bottleneck=bottleneck, bpp=0.25, filters=8)
-    model(tf.zeros([1, 48, 32, 1]))
-    if bottleneck == "entropy":
-        # An untrained latent is so small that every step gives zeros.
-        kernel = model.analysis.stages[-1].kernel
-        kernel.assign(kernel * 10)
-    return model
+@pytest.fixture(scope="session")
+def version_of(run_folder, tmp_path_factory) -> Callable[[str], Path]:
+    """The exported version of a bottleneck, the only model in its export folder."""
+
+    def version(bottleneck: str) -> Path:
+        model_folder = tmp_path_factory.mktemp("saved_models") / bottleneck
+        model_folder.symlink_to(exported_once(run_folder, bottleneck, bottleneck).parent)
+        return model_folder / "1"
+
+    return version
 
 
-@pytest.fixture(scope="package", params=["entropy", "levels"])
-def exported(request, tmp_path_factory) -> Exported:
-    """A model with any number of frames."""
-    model = tiny_model(request.param)
-    folder = tmp_path_factory.mktemp("saved_models") / request.param
-    return Exported(model, serving.export_model(model, FRONT_END, folder, {"loss": "mse"}))
+@pytest.fixture(scope="session", params=["entropy", "levels"])
+def exported(request, version_of) -> Exported:
+    """A model for images of any number of frames."""
+    return Exported(tiny_autoencoder(request.param), version_of(request.param))
+
+
+@pytest.fixture(scope="session")
+def local_codec(exported) -> Codec:
+    """The exported model as a codec of this process."""
+    return Codec.load(exported.version)
 
 
 @pytest.fixture(scope="session")
@@ -52,13 +54,12 @@ def waveform() -> np.ndarray:
     return (0.2 * tones * np.exp(-2 * times) + 0.01 * rng.normal(size=12000)).astype(np.float32)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def stand_in(exported) -> Iterator[dict[str, Any]]:
     """A stand-in server with one model: its addresses by protocol."""
     pytest.importorskip("tensorflow_serving", reason="needs tensorflow-serving-api, the extra `serving`")
     from tests.tools.stand_in_server import serve
 
-    config = serving.write_server_config(exported.version.parents[1])[0]
-    running = serve(config)
-    yield {"rest": f"127.0.0.1:{running.rest_port}", "grpc": f"127.0.0.1:{running.grpc_port}"}
-    running.stop()
+    server = serve(serving.write_server_config(exported.version.parents[1])[0])
+    yield {"rest": f"127.0.0.1:{server.rest_port}", "grpc": f"127.0.0.1:{server.grpc_port}"}
+    server.stop()

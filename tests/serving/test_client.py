@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import socket
 import threading
@@ -10,28 +11,23 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.serving.conftest import FRONT_END
+from tests.tiny_models import FRONT_END
 from tfnoise import Codec
 from tfnoise.errors import InputError
 from tfnoise.serving import GrpcConnection, RestConnection, ServedCodec, ServerError
 from tfnoise.serving.connections import AVAILABLE, first_line
 
-
-def _connection(protocol: str, address: str, timeout_s: float = 60.0):
-    if protocol == "rest":
-        return RestConnection(address, timeout_s)
-
-    return GrpcConnection(address, timeout_s)
+PROTOCOLS = {"rest": RestConnection, "grpc": GrpcConnection}
 
 
-@pytest.fixture(params=["rest", "grpc"])
+@pytest.fixture(params=list(PROTOCOLS))
 def protocol(request) -> str:
     return request.param
 
 
 @pytest.fixture
 def connection(protocol, stand_in):
-    return _connection(protocol, stand_in[protocol])
+    return PROTOCOLS[protocol](stand_in[protocol])
 
 
 @pytest.fixture
@@ -39,9 +35,13 @@ def name(exported) -> str:
     return exported.version.parent.name
 
 
-def test_a_file_is_coded_by_the_server_as_it_is_here(connection, exported, name, waveform):
-    here = Codec.load(exported.version)
-    served = ServedCodec(connection, name)
+@pytest.fixture
+def served(connection, name) -> ServedCodec:
+    return ServedCodec(connection, name)
+
+
+def test_a_file_is_coded_by_the_server_as_it_is_here(served, local_codec, waveform):
+    here = local_codec
     assert served.fingerprint == here.fingerprint and served.front_end == FRONT_END
     data = served.compress(waveform, 8000, here)
     ours, theirs = (here.bitstrings_from_file(file)[0] for file in (here.compress(waveform, 8000), data))
@@ -52,21 +52,18 @@ def test_a_file_is_coded_by_the_server_as_it_is_here(connection, exported, name,
 
 
 @pytest.mark.parametrize(("rate_hz", "samples"), [(8000, 1), (44100, 44101), (11025, 5000), (8000, 12800)])
-def test_lengths_and_rates_come_back(connection, exported, name, rate_hz, samples):
-    here = Codec.load(exported.version)
-    served = ServedCodec(connection, name)
+def test_lengths_and_rates_come_back(served, local_codec, rate_hz, samples):
     wave = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
-    data = served.compress(wave, rate_hz, here)
-    for sound, rate in (served.decompress(data, here), here.decompress(data)):
+    data = served.compress(wave, rate_hz, local_codec)
+    for sound, rate in (served.decompress(data, local_codec), local_codec.decompress(data)):
         assert rate == rate_hz and len(sound) == samples
 
 
-def test_two_channels_of_a_file_are_decoded_at_once(connection, exported, name, waveform):
-    here = Codec.load(exported.version)
-    data = here.compress(np.stack([waveform, waveform[::-1]], 1), 8000)
-    sound, _ = ServedCodec(connection, name).decompress(data, here)
+def test_two_channels_of_a_file_are_decoded_at_once(served, connection, local_codec, name, waveform):
+    data = local_codec.compress(np.stack([waveform, waveform[::-1]], 1), 8000)
+    sound, _ = served.decompress(data, local_codec)
     assert sound.shape == (12000, 2)
-    for channel, string in enumerate(here.bitstrings_from_file(data)):
+    for channel, string in enumerate(local_codec.bitstrings_from_file(data)):
         alone = connection.call(name, "decompress_audio", {"bitstring_bytes": [string]})
         np.testing.assert_array_equal(sound[:, channel], next(iter(alone.values()))[0])
 
@@ -98,7 +95,7 @@ def test_a_server_that_is_not_there(protocol):
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(ServerError) as caught:
-        _connection(protocol, address).status("any")
+        PROTOCOLS[protocol](address).status("any")
     assert address in str(caught.value) and "bin/serve" in str(caught.value)
 
 
@@ -108,7 +105,7 @@ def test_a_server_that_says_nothing(protocol):
         silent.listen()
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ServerError) as caught:
-            _connection(protocol, address, timeout_s=0.5).status("any")
+            PROTOCOLS[protocol](address, timeout_s=0.5).status("any")
     assert "timeout_s" in str(caught.value) or "cannot be reached" in str(caught.value)
 
 
@@ -140,14 +137,10 @@ def test_messages_lose_the_names_of_operations():
     assert first_line("") == "no reason given"
 
 
-def test_another_model_here_is_refused(connection, exported, name, waveform, tmp_path):
-    from tests.serving.conftest import tiny_model
-    from tfnoise import serving
-
+def test_another_model_here_is_refused(served, exported, version_of, waveform):
     bottleneck = "levels" if exported.model.get_config()["bottleneck"] == "entropy" else "entropy"
-    other = Codec.load(serving.export_model(tiny_model(bottleneck), FRONT_END, tmp_path / "other", {}))
     with pytest.raises(InputError, match="fingerprint"):
-        ServedCodec(connection, name).compress(waveform, 8000, other)
+        served.compress(waveform, 8000, Codec.load(version_of(bottleneck)))
 
 
 def test_the_script_end_to_end(stand_in, exported, name, waveform, run_script, tmp_path):
@@ -176,26 +169,30 @@ def test_the_script_end_to_end(stand_in, exported, name, waveform, run_script, t
     assert json.loads(told.stdout)["training"] == {"loss": "mse"}
 
 
-def test_the_script_says_what_is_wrong(run_many, tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["dance"], 2),
+        (["compress"], 2),
+        (["status", "x.wav"], 2),
+        (["status", "--timeout_s=0"], 2),
+        (["status", "--play"], 2),
+        (["compress", "x.wav", "--bpp=-1"], 2),
+        (["status", "--server=127.0.0.1:1"], 1),
+        (["status", "--server=not an address"], 1),
+    ],
+)
+def test_the_script_says_what_is_wrong(run_script, tmp_path, arguments, status):
     (tmp_path / "x.wav").write_bytes(b"")
-    answers = run_many(
-        "client",
-        ["dance"],
-        ["compress"],
-        ["status", "x.wav"],
-        ["status", "--timeout_s=0"],
-        ["status", "--play"],
-        ["compress", "x.wav", "--bpp=-1"],
-        ["status", "--server=127.0.0.1:1"],
-        ["status", "--server=not an address"],
-    )
-    assert [status for status, _ in answers] == [2, 2, 2, 2, 2, 2, 1, 1]
-    assert all("\n" not in text.strip() for _, text in answers), answers
+    done = run_script("client", *arguments)
+    assert done.status == status and done.stderr.count("\n") == 1, done
+
+
+def test_the_script_starts(run_process):
+    assert run_process("client", "dance").status == 2
 
 
 def test_without_the_extra_grpc_is_explained(monkeypatch):
-    import builtins
-
     real = builtins.__import__
 
     def missing(name, *arguments):

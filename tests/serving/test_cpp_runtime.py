@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.serving.conftest import FRONT_END, tiny_model
+from tests.tiny_models import FRONT_END, exported_once
 from tests.tools.cpp_process import run_in_cpp, signature_defs
 from tests.tools.keras_check import assert_as_keras
-from tfnoise import Codec, codec, losses, serving
+from tfnoise import codec, losses
 from tfnoise.audio import mel_spectrogram
 from tfnoise.codec import bitstring
 from tfnoise.codec.blocks import code_in_blocks
@@ -79,9 +79,9 @@ def test_all_signatures_are_there(exported):
 
 
 @pytest.mark.parametrize("frames", FRAMES)
-def test_reconstructions_are_those_of_the_model(exported, answers, frames):
+def test_reconstructions_are_those_of_the_model(local_codec, answers, frames):
     found = answers["serving_default", frames, 7]
-    frozen = codec.load(exported.version).module
+    frozen = local_codec.model.module
     for row, image in enumerate(_images(frames)):
         expected = codec_image(frozen, image, BPP)
         np.testing.assert_allclose(found["reconstruction"][row], expected, atol=1e-5)
@@ -132,9 +132,9 @@ def test_rates_are_at_or_under_what_was_asked(exported, answers):
     np.testing.assert_array_equal(answers["compress", FRAMES[0], 7]["shape"], [[48, FRAMES[0], 1]] * 7)
 
 
-def test_files_of_the_servers_bytes_are_what_the_codec_writes(exported, answers, waveform):
+def test_files_of_the_servers_bytes_are_what_the_codec_writes(exported, local_codec, answers, waveform):
     """But for the step, as the codec counts what adaptive payloads save, and the last digits of the level."""
-    here = Codec.load(exported.version)
+    here = local_codec
     same = 0
     for row, gain in enumerate((1, 0.5, 0.1, -1, 0.01, 0.7)):
         string = answers["compress_audio", 12000, 7]["bitstring_bytes"][row]
@@ -151,11 +151,10 @@ def test_files_of_the_servers_bytes_are_what_the_codec_writes(exported, answers,
     assert same or exported.model.get_config()["bottleneck"] == "entropy"
 
 
-def test_sound_from_the_server_is_as_near_as_the_codecs(exported, answers, waveform):
+def test_sound_from_the_server_is_as_near_as_the_codecs(local_codec, answers, waveform):
     found = answers["decompress_audio", 12000, 7]["waveform"]
     assert found.shape == (7, 12000) and found.dtype == np.float32
-    here = Codec.load(exported.version)
-    sound, _ = here.decompress(here.compress(waveform, 8000))
+    sound, _ = local_codec.decompress(local_codec.compress(waveform, 8000))
     # The phase is another, and the spectrum much the same.
     spectra = [np.log(np.asarray(mel_of(x)) + 1e-3) for x in (found[0], sound)]
     assert np.mean(np.abs(spectra[0] - spectra[1])) < 0.5
@@ -255,8 +254,8 @@ def test_what_is_wrong_is_refused_and_the_next_request_is_answered(exported, wav
         assert isinstance(next_answer, dict), (message, next_answer)
 
 
-def test_a_model_of_fixed_frames_takes_those_and_no_others(tmp_path, waveform):
-    version = serving.export_model(tiny_model("entropy"), FRONT_END, tmp_path / "tiny_fixed", {}, frames=64)
+def test_a_model_of_fixed_frames_takes_those_and_no_others(run_folder, waveform):
+    version = exported_once(run_folder, "entropy_fixed", "entropy", frames=64)
     known = signature_defs(version)
     image = known["serving_default"].inputs["image"].tensor_shape
     assert [dim.size for dim in image.dim] == [-1, 48, 64, 1]

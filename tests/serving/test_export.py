@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from tests.tiny_models import exported_once, tiny_autoencoder
 from tfnoise import codec, serving
 from tfnoise.audio import FrontEnd
 from tfnoise.autoencoder import Autoencoder
@@ -19,24 +22,16 @@ from tfnoise.errors import InputError
 from tfnoise.serving.export import LATER_SETTINGS, fingerprint
 
 FRONT_END = FrontEnd(mels=64)
-
-
+BPP = 0.03125
 # What tensorflow-compression's layers compute must be stock operations, too.
 _OPTIONS = {"entropy": {"normalisation": "gdn", "kernel_size": 5, "latent_channels": 12}, "levels": {}}
 
 
-def _model(bottleneck: str) -> Autoencoder:
-    tf.keras.utils.set_random_seed(5)
-    model = Autoencoder(bottleneck=bottleneck, bpp=0.03125, filters=8, **_OPTIONS[bottleneck])
-    model(tf.zeros([1, 32, 32, 1]))
-    return model
-
-
 @pytest.fixture(scope="module", params=["entropy", "levels"])
-def exported(request, tmp_path_factory) -> tuple[Autoencoder, Path]:
-    model = _model(request.param)
-    folder = tmp_path_factory.mktemp(request.param) / "tiny"
-    return model, serving.export_model(model, FRONT_END, folder, {"loss": "mse"})
+def exported(request, run_folder) -> tuple[Autoencoder, Path]:
+    options = {"bpp": BPP, **_OPTIONS[request.param]}
+    version = exported_once(run_folder, f"options_{request.param}", request.param, FRONT_END, **options)
+    return tiny_autoencoder(request.param, FRONT_END.mels, **options), version
 
 
 @pytest.fixture(scope="module")
@@ -77,69 +72,66 @@ def test_nothing_in_it_calls_python_or_a_just_in_time_compiler(exported):
     assert b"_XlaMustCompile\x12\x02(\x01" not in (version / "saved_model.pb").read_bytes()
 
 
-def test_serving_default_gives_batch_first_outputs_at_or_under_the_target(exported, image):
-    _, version = exported
-    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
-    outputs = signature(image=tf.constant(image))
-    assert outputs["reconstruction"].shape == image.shape
-    assert outputs["bpp"].shape == [2] and outputs["step"].shape == [2]
-    assert (outputs["bpp"].numpy() <= 0.03125).all()
-
-
-def test_it_reconstructs_as_the_model_in_memory_does(exported, image):
+def test_it_computes_what_the_model_in_memory_does(exported, image):
+    """Reconstructions, and outputs with the batch first, at or under the target rate."""
     model, version = exported
     loaded = codec.load(version)
-    latent = loaded.module.analyse(image)
-    quantized, _ = model.bottleneck(latent)
+    quantized, _ = model.bottleneck(loaded.module.analyse(image))
     np.testing.assert_allclose(loaded.module.synthesise(quantized)[:, :, :48], model(image), atol=1e-5)
-
-
-def test_versions_count_up_and_leave_nothing_else(tmp_path):
-    model = _model("levels")
-    for version in (1, 2):
-        assert serving.export_model(model, FRONT_END, tmp_path / "m", {}) == tmp_path / "m" / str(version)
-    assert sorted(entry.name for entry in (tmp_path / "m").iterdir()) == ["1", "2"]
-    assert codec.resolve(tmp_path / "m") == tmp_path / "m" / "2"
-    assert codec.resolve(tmp_path / "m" / "1") == tmp_path / "m" / "1"
-
-
-def test_the_next_version_is_above_the_highest_even_if_one_was_removed(tmp_path):
-    (tmp_path / "m" / "7").mkdir(parents=True)
-    assert serving.export_model(_model("levels"), FRONT_END, tmp_path / "m", {}).name == "8"
-
-
-def test_an_export_that_fails_leaves_nothing(tmp_path):
-    with pytest.raises(TypeError):
-        serving.export_model(_model("levels"), FRONT_END, tmp_path / "m", {"not json": object()})
-    assert list((tmp_path / "m").iterdir()) == []
+    outputs = loaded.module.signatures["serving_default"](image=tf.constant(image))
+    assert outputs["reconstruction"].shape == image.shape
+    assert outputs["bpp"].shape == [2] and outputs["step"].shape == [2]
+    assert (outputs["bpp"].numpy() <= BPP).all()
 
 
 def test_settings_travel_inside(exported):
     model, version = exported
     loaded = codec.load(version)
-    assert loaded.name == "tiny" and loaded.front_end == FRONT_END and loaded.bpp == 0.03125
+    assert loaded.name == version.parent.name and loaded.front_end == FRONT_END and loaded.bpp == BPP
     assert loaded.settings["architecture"] == model.get_config()
     assert loaded.settings["training"] == {"loss": "mse"}
     assert not list((version / "assets").glob("*.py"))
 
 
-def test_the_same_weights_have_the_same_fingerprint_whatever_else_is_recorded(tmp_path):
-    model = _model("entropy")
-    first, second = (serving.export_model(model, FRONT_END, tmp_path / "m", {"seed": n}) for n in (1, 2))
-    fingerprints = [codec.read_settings(version)["fingerprint"] for version in (first, second)]
-    assert fingerprints[0] == fingerprints[1]
-    other = serving.export_model(model, FrontEnd(mels=64, hop=128), tmp_path / "m", {})
-    assert codec.read_settings(other)["fingerprint"] != fingerprints[0]
+def test_versions_count_up_from_the_highest_and_leave_nothing_else(tmp_path):
+    """The same weights have the same fingerprint, whatever else is recorded."""
+    model, folder = tiny_autoencoder("levels", FRONT_END.mels), tmp_path / "m"
+    (folder / "7").mkdir(parents=True)
+    for version in (8, 9):
+        exported = serving.export_model(model, FRONT_END, folder, {"seed": version})
+        assert exported == folder / str(version)
+    assert sorted(entry.name for entry in folder.iterdir()) == ["7", "8", "9"]
+    assert codec.resolve(folder) == folder / "9" and codec.resolve(folder / "8") == folder / "8"
+    first, second = (codec.read_settings(folder / version) for version in ("8", "9"))
+    assert first["training"] != second["training"] and first["fingerprint"] == second["fingerprint"]
 
 
-def test_what_there_was_no_choice_of_before_is_no_part_of_a_fingerprint(tmp_path):
-    model = Autoencoder(bpp=0.03125, filters=8)
-    model(tf.zeros([1, 32, 32, 1]))
-    before = {key: value for key, value in model.get_config().items() if key not in LATER_SETTINGS}
+def test_an_export_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    model = tiny_autoencoder("levels", FRONT_END.mels)
+    with pytest.raises(TypeError):
+        serving.export_model(model, FRONT_END, tmp_path / "m", {"not json": object()})
+
+    def save(module, folder, **options):
+        Path(folder).mkdir()
+        raise OSError("disk full")
+
+    monkeypatch.setattr(serving.export, "Signatures", mock.MagicMock())
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    with pytest.raises(OSError, match="disk full"):
+        serving.export_model(model, FRONT_END, tmp_path / "m", {})
+    assert list((tmp_path / "m").iterdir()) == []
+
+
+def test_a_fingerprint_is_of_what_decides_decoding():
+    """Settings that there were not before are no part of it, unless they have another value."""
+    model = tiny_autoencoder()
+    config = model.get_config()
+    before = {key: value for key, value in config.items() if key not in LATER_SETTINGS}
     module = codec.FrozenModel(model)
-    own = fingerprint(module, model.get_config(), FRONT_END)
+    own = fingerprint(module, config, FRONT_END)
     assert fingerprint(module, before, FRONT_END) == own
     assert fingerprint(module, {**before, "normalisation": "none"}, FRONT_END) != own
+    assert fingerprint(module, config, FrontEnd(mels=64, hop=128)) != own
 
 
 def _message(path: Path) -> str:
@@ -159,14 +151,15 @@ def test_what_is_no_model_of_ours_is_named(tmp_path):
     assert "not one that tfnoise exported" in _message(tmp_path / "other")
 
 
-def test_a_damaged_or_later_model_is_named(tmp_path):
-    version = serving.export_model(_model("levels"), FRONT_END, tmp_path / "m", {})
+def test_a_damaged_or_later_model_is_named(exported, tmp_path):
+    version = tmp_path / "m" / "1"
+    shutil.copytree(exported[1], version)
     settings = version / "assets" / "tfnoise.json"
-    kept = settings.read_text()
-    settings.write_text(json.dumps({**json.loads(kept), "format_version": 99}))
+    text = settings.read_text()
+    settings.write_text(json.dumps({**json.loads(text), "format_version": 99}))
     assert "99" in _message(version)
-    settings.write_text(kept[: len(kept) // 2])
+    settings.write_text(text[: len(text) // 2])
     assert "not one that tfnoise exported" in _message(version)
-    settings.write_text(kept)
+    settings.write_text(text)
     (version / "variables" / "variables.index").write_bytes(b"damaged")
     assert "damaged" in _message(version)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.conftest import FRONT_END, tiny_model
+from tests.tiny_models import FRONT_END, tiny_autoencoder
 from tfnoise import serving
 
 pytestmark = pytest.mark.real_server
@@ -49,20 +49,20 @@ def _in_namespace(what: str, export_dir: Path, repo_root: Path) -> None:
 
 @pytest.mark.parametrize("bottleneck", ["entropy", "levels"])
 def test_every_signature_is_what_the_runtime_in_cpp_gives(binary, bottleneck, repo_root, tmp_path):
-    serving.export_model(tiny_model(bottleneck), FRONT_END, tmp_path / "tiny", {})
+    serving.export_model(tiny_autoencoder(bottleneck), FRONT_END, tmp_path / "tiny", {})
     _in_namespace("signatures", tmp_path, repo_root)
 
 
 def test_bad_requests_are_refused_and_the_server_lives(binary, repo_root, tmp_path):
-    serving.export_model(tiny_model("levels"), FRONT_END, tmp_path / "tiny", {})
+    serving.export_model(tiny_autoencoder("levels"), FRONT_END, tmp_path / "tiny", {})
     _in_namespace("bad_requests", tmp_path, repo_root)
 
 
 def test_mixed_clients_of_the_fixed_variant_are_joined_to_batches(binary, repo_root, tmp_path):
-    serving.export_model(tiny_model("levels"), FRONT_END, tmp_path / "tiny_fixed", {}, frames=64)
+    serving.export_model(tiny_autoencoder("levels"), FRONT_END, tmp_path / "tiny_fixed", {}, frames=64)
     _in_namespace("batching", tmp_path, repo_root)
 
 
 def test_a_new_version_appears(binary, repo_root, tmp_path):
-    serving.export_model(tiny_model("levels"), FRONT_END, tmp_path / "tiny", {"number": 1})
+    serving.export_model(tiny_autoencoder("levels"), FRONT_END, tmp_path / "tiny", {"number": 1})
     _in_namespace("new_version", tmp_path, repo_root)

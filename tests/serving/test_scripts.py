@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measuring import free_ports
-from tests.serving.conftest import FRONT_END, tiny_model
+from tests import scripts
+from tests.tiny_models import FRONT_END, tiny_autoencoder
 from tfnoise import codec, serving
+from tfnoise.errors import InputError
 from tfnoise.serving import RestConnection, ServedCodec, ServerError
 from tfnoise.serving.connections import AVAILABLE
 
@@ -25,11 +27,11 @@ TINY = ["--filters=8", "--epochs=1", "--steps_per_epoch=4", "--batch_size=2", "-
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory, repo_root) -> Path:
+def swept(tmp_path_factory) -> Path:
     """A folder with the runs of a sweep and their models."""
     folder = tmp_path_factory.mktemp("sweep")
-    command = [sys.executable, str(repo_root / "bin" / "sweep"), *TINY, "--loss=mse", "--seed=0,1"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    done = scripts.run_script("sweep", *TINY, "--loss=mse", "--seed=0,1", cwd=folder)
+    assert done.status == 0, done.stderr
     return folder
 
 
@@ -59,57 +61,66 @@ def test_of_a_sweep_the_best_run_is_exported(swept, run_script):
     assert (swept / "best" / best / "1" / "saved_model.pb").is_file()
 
 
-def test_a_model_is_exported_anew_with_its_fingerprint(exported, run_script, tmp_path):
-    shutil.copytree(exported.version.parent, tmp_path / "saved_models" / "tiny")
-    fingerprint = codec.read_settings(exported.version)["fingerprint"]
-    former = (tmp_path / "saved_models/tiny/1/saved_model.pb").stat().st_ino
-    done = run_script("export", "--model=saved_models/tiny", "--overwrite", "--json")
-    assert json.loads(done.stdout)["model"] == "saved_models/tiny/1", done.stderr
-    assert (tmp_path / "saved_models/tiny/1/saved_model.pb").stat().st_ino != former
-    done = run_script("export", "--model=saved_models/tiny", "--frames=64", "--json")
-    assert json.loads(done.stdout)["model"] == "saved_models/tiny_fixed/1", done.stderr
-    for name in ("tiny", "tiny_fixed"):
-        settings = codec.read_settings(tmp_path / "saved_models" / name / "1")
-        assert settings["fingerprint"] == fingerprint and settings["training"] == {"loss": "mse"}
-    assert settings["serving"] == {"frames": 64}
-    assert not list((tmp_path / "saved_models").rglob(".*"))
+@pytest.mark.parametrize(
+    ("flag", "name", "frames"), [("--overwrite", "tiny", None), ("--frames=64", "tiny_fixed", 64)]
+)
+def test_a_model_is_exported_again_with_its_fingerprint(version_of, run_script, tmp_path, flag, name, frames):
+    version = version_of("entropy" if frames else "levels")
+    models = tmp_path / "saved_models"
+    shutil.copytree(version.parent, models / "tiny")
+    fingerprint = codec.read_settings(version)["fingerprint"]
+    former = (models / "tiny/1/saved_model.pb").stat().st_ino
+    done = run_script("export", "--model=saved_models/tiny", flag, "--json")
+    assert json.loads(done.stdout)["model"] == f"saved_models/{name}/1", done.stderr
+    assert (models / name / "1" / "saved_model.pb").stat().st_ino != former
+    settings = codec.read_settings(models / name / "1")
+    assert settings["fingerprint"] == fingerprint and settings["training"] == {"loss": "mse"}
+    assert settings["serving"] == {"frames": frames}
+    assert not list(models.rglob(".*")) and not list(models.rglob("*.old"))
 
 
-def test_a_model_whose_weights_were_changed_is_refused(exported, tmp_path):
-    shutil.copytree(exported.version, tmp_path / "m" / "1")
+def test_a_model_whose_weights_were_changed_is_refused(version_of, tmp_path):
+    shutil.copytree(version_of("entropy"), tmp_path / "m" / "1")
     settings = tmp_path / "m" / "1" / "assets" / "tfnoise.json"
     values = json.loads(settings.read_text())
     settings.write_text(json.dumps({**values, "fingerprint": "0" * 32}))
-    with pytest.raises(serving.export.InputError, match="not those of its fingerprint"):
+    with pytest.raises(InputError, match="not those of its fingerprint"):
         serving.export_again(codec.load(tmp_path / "m"), tmp_path / "n")
     assert not (tmp_path / "n").exists()
 
 
-def test_what_export_cannot_do_is_said(run_many, tmp_path, exported):
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        ([], 2),
+        (["--run_dir=a", "--model=b"], 2),
+        (["--run_dir=a", "--overwrite"], 2),
+        (["--model=b", "--frames=0"], 2),
+        (["--model=b", "--name=a/b"], 2),
+        (["--run_dir=absent"], 1),
+        (["--run_dir=nothing"], 1),
+        (["--run_dir=broken"], 1),
+        (["--model=absent"], 1),
+        (["--model=levels", "--name=other", "--overwrite"], 1),
+        (["--model=levels", "--name=best"], 2),
+    ],
+)
+def test_what_export_cannot_do_is_said(run_script, tmp_path, version_of, arguments, status):
     (tmp_path / "nothing").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "flags.json").write_text("{")
-    answers = run_many(
-        "export",
-        [],
-        ["--run_dir=a", "--model=b"],
-        ["--run_dir=a", "--overwrite"],
-        ["--model=b", "--frames=0"],
-        ["--model=b", "--name=a/b"],
-        ["--run_dir=absent"],
-        ["--run_dir=nothing"],
-        ["--run_dir=broken"],
-        ["--model=absent"],
-        [f"--model={exported.version}", "--name=other", "--overwrite"],
-        [f"--model={exported.version}", "--name=best"],
-    )
-    assert [status for status, _ in answers] == [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 2]
-    assert "--name=best: is a shipped model's name" in answers[-1][1]
-    assert all("\n" not in text.strip() for _, text in answers), answers
+    (tmp_path / "levels").symlink_to(version_of("levels").parent)
+    done = run_script("export", *arguments)
+    assert done.status == status and done.stderr.count("\n") == 1, done
+    assert "--name=best" not in arguments or "--name=best: is a shipped model's name" in done.stderr
 
 
-def test_without_a_server_the_docker_command_is_printed(exported, run_script, tmp_path):
-    export_dir = exported.version.parents[1].resolve()
+def test_export_starts(run_process):
+    assert run_process("export").status == 2
+
+
+def test_without_a_server_the_docker_command_is_printed(version_of, run_script):
+    export_dir = version_of("levels").parents[1].resolve()
     environment = {"PATH": "/nowhere", "TENSORFLOW_MODEL_SERVER": ""}
     done = run_script("serve", f"--export_dir={export_dir}", "--rest_port=9001", env=environment)
     assert done.status == 1 and done.stderr.count("\n") == 1 and "docker" in done.stderr
@@ -120,27 +131,21 @@ def test_without_a_server_the_docker_command_is_printed(exported, run_script, tm
     assert (export_dir / "models.config").is_file()
 
 
-def test_what_serve_cannot_do_is_said(run_many, exported, tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--export_dir=empty"], 1, "no exported model"),
+        (["--rest_port=0"], 2, "--rest_port=0"),
+        (["--rest_port=8500"], 2, "must differ"),
+        (["--batching"], 1, "--frames"),
+        ([], 1, "/no/such/server"),
+    ],
+)
+def test_what_serve_cannot_do_is_said(run_script, version_of, tmp_path, arguments, status, message):
     (tmp_path / "empty").mkdir()
-    export_dir = f"--export_dir={exported.version.parents[1]}"
-    answers = run_many(
-        "serve",
-        ["--export_dir=empty"],
-        ["--rest_port=0", export_dir],
-        ["--rest_port=8500", export_dir],
-        ["--batching", export_dir],
-    )
-    assert [status for status, _ in answers] == [1, 2, 2, 1]
-    assert "--frames" in answers[3][1]
-
-
-def test_a_wrong_variable_is_named(exported, run_script):
-    done = run_script(
-        "serve",
-        f"--export_dir={exported.version.parents[1]}",
-        env={"TENSORFLOW_MODEL_SERVER": "/no/such/server"},
-    )
-    assert done.status == 1 and "/no/such/server" in done.stderr and done.stderr.count("\n") == 1
+    export_dir = f"--export_dir={version_of('levels').parents[1]}"
+    done = run_script("serve", export_dir, *arguments, env={"TENSORFLOW_MODEL_SERVER": "/no/such/server"})
+    assert done.status == status and message in done.stderr and done.stderr.count("\n") == 1
 
 
 def _until(ready, timeout_s: float = 60.0):
@@ -156,10 +161,10 @@ def _until(ready, timeout_s: float = 60.0):
         time.sleep(0.1)
 
 
-def test_a_new_version_appears_whole_and_the_old_one_serves_until_then(repo_root, tmp_path):
+def test_a_new_version_appears_whole_and_the_old_one_serves_until_then(repo_root, version_of, tmp_path):
     """bin/serve becomes the server, here the stand-in, which polls as the real one does."""
     pytest.importorskip("tensorflow_serving", reason="needs tensorflow-serving-api, the extra `serving`")
-    first = serving.export_model(tiny_model("levels"), FRONT_END, tmp_path / "tiny", {"number": 1})
+    shutil.copytree(version_of("levels"), tmp_path / "tiny" / "1")
     rest, grpc = free_ports(2)
     command = [sys.executable, str(repo_root / "bin" / "serve"), f"--export_dir={tmp_path}"]
     environment = {**os.environ, "TENSORFLOW_MODEL_SERVER": str(STAND_IN)}
@@ -173,17 +178,17 @@ def test_a_new_version_appears_whole_and_the_old_one_serves_until_then(repo_root
         _until(lambda: connection.status("tiny")[0].state == AVAILABLE)
         # A version that is being written has another name, and is no version.
         half = tmp_path / "tiny" / ".export-half"
-        shutil.copytree(first, half)
+        shutil.copytree(tmp_path / "tiny" / "1", half)
         (half / "saved_model.pb").write_bytes(b"half")
-        seen = {ServedCodec(connection, "tiny").settings["training"]["number"]}
-        serving.export_model(tiny_model("levels"), FRONT_END, tmp_path / "tiny", {"number": 2})
+        seen = [ServedCodec(connection, "tiny").settings["training"]]
+        serving.export_model(tiny_autoencoder("levels"), FRONT_END, tmp_path / "tiny", {"number": 2})
 
         def newest() -> bool:
-            seen.add(ServedCodec(connection, "tiny").settings["training"]["number"])
-            return 2 in seen
+            seen.append(ServedCodec(connection, "tiny").settings["training"])
+            return seen[-1] == {"number": 2}
 
         _until(newest)
-        assert seen == {1, 2}
+        assert all(training == {"loss": "mse"} for training in seen[:-1])
         assert connection.status("tiny")[0].version == 2
     finally:
         server.send_signal(signal.SIGTERM)

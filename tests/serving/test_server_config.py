@@ -55,20 +55,21 @@ def _parsed_models(text: str):
     return text_format.Parse(text, config.ModelServerConfig()).model_config_list.config
 
 
-def test_models_are_those_of_the_folder(exported, tmp_path):
-    export_dir = exported.version.parents[1]
-    (export_dir / "empty").mkdir(exist_ok=True)
-    (export_dir / "file").write_text("no folder")
-    (model,) = _parsed_models((write_server_config(export_dir)[0]).read_text())
-    assert model.name == exported.version.parent.name and model.model_platform == "tensorflow"
-    assert Path(model.base_path) == exported.version.parent.resolve()
-    assert exported_models(export_dir) == [exported.version.parent]
+def test_models_are_those_of_the_folder(version_of, tmp_path):
+    model_folder = tmp_path / "tiny"
+    model_folder.symlink_to(version_of("levels").parent)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("no folder")
+    (model,) = _parsed_models((write_server_config(tmp_path)[0]).read_text())
+    assert model.name == "tiny" and model.model_platform == "tensorflow"
+    assert Path(model.base_path) == model_folder.resolve()
+    assert exported_models(tmp_path) == [model_folder]
     assert exported_models(tmp_path / "absent") == []
 
 
-def test_names_of_any_characters_are_quoted(exported, tmp_path):
+def test_names_of_any_characters_are_quoted(version_of, tmp_path):
     odd = tmp_path / 'a "quoted" \\ name\u00e9'
-    odd.symlink_to(exported.version.parent, target_is_directory=True)
+    odd.symlink_to(version_of("levels").parent, target_is_directory=True)
     (model,) = _parsed_models(server_config.models_config(tmp_path))
     assert model.name == odd.name
 
@@ -83,8 +84,8 @@ def test_batching_and_monitoring_are_what_the_server_knows():
     assert monitoring.prometheus_config.path == server_config.METRICS_PATH
 
 
-def test_somebodys_own_configuration_stays(exported, tmp_path):
-    (tmp_path / "model").symlink_to(exported.version.parent, target_is_directory=True)
+def test_somebodys_own_configuration_stays(version_of, tmp_path):
+    (tmp_path / "model").symlink_to(version_of("levels").parent, target_is_directory=True)
     models, batching, monitoring = write_server_config(tmp_path)
     own = batching.read_text().replace(f"{server_config.FIRST_LINE}\n", "")
     batching.write_text(own)

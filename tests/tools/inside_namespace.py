@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from tests.serving.conftest import FRONT_END, tiny_model
+from tests.tiny_models import FRONT_END, tiny_autoencoder
 from tests.tools.cpp_process import run_in_cpp
 from tfnoise import Codec, serving
 from tfnoise.serving import GrpcConnection, RestConnection, ServedCodec, ServerError
@@ -146,7 +146,7 @@ def new_version(export_dir: Path) -> None:
     with running(export_dir):
         connection = connections()[0]
         assert ServedCodec(connection, "tiny").settings["training"]["number"] == 1
-        serving.export_model(tiny_model("levels"), FRONT_END, export_dir / "tiny", {"number": 2})
+        serving.export_model(tiny_autoencoder("levels"), FRONT_END, export_dir / "tiny", {"number": 2})
         until(lambda: ServedCodec(connection, "tiny").settings["training"]["number"] == 2)
 
 
