@@ -112,7 +112,7 @@ class FrontEnd:
 
 def _at_least(least: int, value: Any, count: Any) -> Any:
     """`value`, or `least` if that is more; 0 where `count` is not above 0."""
-    if isinstance(count, numbers.Integral):
+    if isinstance(count, (int, np.integer)):
         return max(least, value) if count > 0 else 0
     return tf.where(count > 0, tf.maximum(value, least), 0)
 

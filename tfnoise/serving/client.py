@@ -108,6 +108,7 @@ class ServedCodec:
         strings = codec.bitstrings_from_file(data)
         sound = np.asarray(self._output("decompress_audio", {"bitstring_bytes": strings}), np.float32).T
         sound = resample(sound, self.front_end.sample_rate_hz, header.sample_rate_hz)
+        assert header.samples is not None  # bitstrings_from_file refuses open streams
         return fitted(sound, header.samples), header.sample_rate_hz
 
     def longest_s(self) -> float:
