@@ -25,7 +25,7 @@ from tfnoise.cli.progress import Progress
 from tfnoise.cli.shared_flags import DEFAULT_MODEL
 from tfnoise.errors import InputError
 from tfnoise.serving import exported_models
-from tfnoise.serving.connections import AVAILABLE, ServerError
+from tfnoise.serving.connections import ServerError
 from tfnoise.serving.server_config import VARIABLE, find_server, server_command
 
 CLIENTS = (1, 4, 16)
@@ -180,7 +180,7 @@ def _wait(connection: Any, server: subprocess.Popen) -> None:
     end = time.monotonic() + _START_S
     while server.poll() is None and time.monotonic() < end:
         with contextlib.suppress(ServerError):
-            if connection.status("model")[0].state == AVAILABLE:
+            if connection.status("model")[0].is_available:
                 return
         time.sleep(0.2)
     raise InputError(f"{server.args[0]}: does not serve the model; try bin/serve to see why")

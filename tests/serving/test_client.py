@@ -15,7 +15,7 @@ from tests.tiny_models import FRONT_END
 from tfnoise import Codec
 from tfnoise.errors import InputError
 from tfnoise.serving import GrpcConnection, RestConnection, ServedCodec, ServerError
-from tfnoise.serving.connections import AVAILABLE, first_line
+from tfnoise.serving.connections import first_line
 
 PROTOCOLS = {"rest": RestConnection, "grpc": GrpcConnection}
 
@@ -70,7 +70,7 @@ def test_two_channels_of_a_file_are_decoded_at_once(served, connection, local_co
 
 def test_status_and_versions(connection, name):
     (status,) = connection.status(name)
-    assert (status.version, status.state, status.error) == (1, AVAILABLE, "")
+    assert (status.version, status.state, status.error) == (1, "AVAILABLE", "")
     with pytest.raises(ServerError, match="nope"):
         connection.status("nope")
     with pytest.raises(ServerError, match="9"):

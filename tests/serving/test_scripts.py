@@ -20,7 +20,6 @@ from tests.tiny_models import FRONT_END, tiny_autoencoder
 from tfnoise import codec, serving
 from tfnoise.errors import InputError
 from tfnoise.serving import RestConnection, ServedCodec, ServerError
-from tfnoise.serving.connections import AVAILABLE
 
 STAND_IN = Path(__file__).parents[1] / "tools" / "stand_in_server.py"
 TINY = ["--filters=8", "--epochs=1", "--steps_per_epoch=4", "--batch_size=2", "--patch_size=48"]
@@ -175,7 +174,7 @@ def test_a_new_version_appears_whole_and_the_old_one_serves_until_then(repo_root
     )
     try:
         connection = RestConnection(f"127.0.0.1:{rest}", 10)
-        _until(lambda: connection.status("tiny")[0].state == AVAILABLE)
+        _until(lambda: connection.status("tiny")[0].is_available)
         # A version that is being written has another name, and is no version.
         half = tmp_path / "tiny" / ".export-half"
         shutil.copytree(tmp_path / "tiny" / "1", half)

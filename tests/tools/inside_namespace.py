@@ -22,7 +22,6 @@ from tests.tiny_models import FRONT_END, tiny_autoencoder
 from tests.tools.cpp_process import run_in_cpp
 from tfnoise import Codec, serving
 from tfnoise.serving import GrpcConnection, RestConnection, ServedCodec, ServerError
-from tfnoise.serving.connections import AVAILABLE
 
 REST, GRPC = 8501, 8500
 SERVE = Path(__file__).resolve().parents[2] / "bin" / "serve"
@@ -34,7 +33,7 @@ def running(export_dir: Path, *options: str) -> Iterator[None]:
     server = subprocess.Popen([sys.executable, str(SERVE), f"--export_dir={export_dir}", *options])
     try:
         (model,) = serving.exported_models(export_dir)
-        until(lambda: RestConnection(f"localhost:{REST}").status(model.name)[0].state == AVAILABLE, server)
+        until(lambda: RestConnection(f"localhost:{REST}").status(model.name)[0].is_available, server)
         yield
         assert server.poll() is None, "the server ended"
     finally:

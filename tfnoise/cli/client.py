@@ -23,10 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+import tfnoise
+from tfnoise.cli import coding
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.shared_flags import check_bpp
+from tfnoise.cli.sound_files import write_sound
 from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
+from tfnoise.files import replacing
 
 if TYPE_CHECKING:
     from tfnoise.codec import Codec
@@ -35,15 +39,8 @@ if TYPE_CHECKING:
 POSITIONAL = "WHAT [IN...]"
 AT_LEAST = 1
 _WHATS = ("compress", "decompress", "status", "metadata")
-# Players of a file that exit at its end; the first that is installed is used.
-_PLAYERS = (
-    ("ffplay", "-nodisp", "-autoexit", "-loglevel", "error"),
-    ("pw-play",),
-    ("paplay",),
-    ("aplay", "-q"),
-    ("play", "-q"),
-    ("afplay",),
-)
+# Commands that play a file and end.
+_PLAYERS = ("ffplay -nodisp -autoexit -loglevel error", "pw-play", "paplay", "aplay -q", "play -q", "afplay")
 
 
 def define_flags(define: FlagDefiner) -> None:
@@ -57,7 +54,7 @@ def define_flags(define: FlagDefiner) -> None:
     define.float("bpp", None, "Most bits per pixel of each file's payload. (default: the model's own)")
     define.string("model", None, "The same model here, NAME or NAME/VERSION. (default: by its fingerprint)")
     define.boolean("play", False, "With decompress: play each file, too.")
-    define.boolean("force", False, "Replace files that are there.")
+    define.boolean("force", False, "Replace existing files.")
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> int:
@@ -74,36 +71,37 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     if values.play and what != "decompress":
         raise UsageError("--play is for decompress")
     player = _player() if values.play else None
-
-    from tfnoise.serving import GrpcConnection, RestConnection, ServedCodec
-
     targets: dict[str, Path] = {}
     if takes_files:
         targets_of = coding.coding_targets if what == "compress" else coding.decoding_targets
         targets = targets_of(inputs, values.output, values.force)
-    protocol = GrpcConnection if values.grpc else RestConnection
+    protocol = tfnoise.serving.GrpcConnection if values.grpc else tfnoise.serving.RestConnection
     connection = protocol(values.server, values.timeout_s)
     if what == "status":
         return _status(connection, values.name, values.version)
-    served = ServedCodec(connection, values.name, values.version)
+    served = tfnoise.serving.ServedCodec(connection, values.name, values.version)
     if what == "metadata":
         return _metadata(served.settings)
-    codec = _local_codec(served, values.model)
+    path = values.model or coding.path_of_model(served.fingerprint)
+    if path is None:
+        raise InputError(
+            f"{values.name}: its tables are needed here, and no model below saved_models has the fingerprint "
+            f"{served.fingerprint}; copy the server's folder and name it with --model"
+        )
+    codec = tfnoise.codec.Codec.load(path)
     if what == "compress":
         return _compress(targets, served, codec, values.bpp)
     return _decompress(targets, served, codec, player)
 
 
 def _status(connection: Connection, name: str, version: int | None) -> int:
-    from tfnoise.serving.connections import AVAILABLE
-
     versions = connection.status(name)
     say(f"{name} at {connection.address}:\n")
     say(table([[v.version, v.state, v.error or None] for v in versions], ["version", "state", "error"]))
     if json_requested():
         rows = [v._asdict() for v in versions]
         print_json({"server": connection.address, "name": name, "versions": rows})
-    return 0 if any(v.state == AVAILABLE for v in versions if version in (None, v.version)) else 1
+    return 0 if any(v.is_available for v in versions if version in (None, v.version)) else 1
 
 
 def _metadata(settings: dict[str, Any]) -> int:
@@ -117,27 +115,22 @@ def _metadata(settings: dict[str, Any]) -> int:
 
 
 def _compress(targets: dict[str, Path], served: ServedCodec, codec: Codec, bpp: float | None) -> int:
-    from tfnoise.audio import read, to_mono
-    from tfnoise.files import replacing
-
-    def work(source: str, target: Path, advance: Callable[[float], None]) -> dict[str, Any]:
-        begin_s = time.monotonic()
-        duration_s = coding.seconds_of_sound(source)
-        if duration_s > served.longest_s():
-            raise InputError(
-                f"{duration_s:.0f} s, and a server takes {served.longest_s():.0f}; use bin/compress"
-            )
-        waveform, sample_rate_hz = read(source)
+    def compress(source: str, target: Path, on_progress: Callable[[float], Any]) -> dict[str, Any]:
+        begin_s, duration_s, longest_s = time.monotonic(), coding.seconds_of_sound(source), served.longest_s()
+        if duration_s > longest_s:
+            raise InputError(f"{duration_s:.0f} s, and a server takes {longest_s:.0f}; use bin/compress")
+        waveform, sample_rate_hz = tfnoise.audio.read(source)
         downmixed = waveform.shape[1] > 1
-        data = served.compress(to_mono(waveform), sample_rate_hz, codec, bpp, downmixed)
+        data = served.compress(tfnoise.audio.to_mono(waveform), sample_rate_hz, codec, bpp, downmixed)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as temporary:
             temporary.write_bytes(data)
-        advance(duration_s)
+        on_progress(duration_s)
         seconds = time.monotonic() - begin_s
-        return {"source": source, "downmixed": downmixed, "seconds": seconds, **coding.file_summary(target, codec)}
+        summary = coding.file_summary(target, codec)
+        return {"source": source, "downmixed": downmixed, "seconds": seconds, **summary}
 
-    rows, problems = coding.each(targets, "compressing", coding.seconds_of_sound, work)
+    rows, problems = coding.each(targets, "compressing", coding.seconds_of_sound, compress)
     if rows:
         cells = [[row["path"], f"{row['duration_s']:.1f}", f"{row['bpp_payload']:.3f}"] for row in rows]
         say(table(cells, ["wrote", "s", "bpp"], "lrr"))
@@ -146,22 +139,17 @@ def _compress(targets: dict[str, Path], served: ServedCodec, codec: Codec, bpp: 
     return coding.finish(rows, problems)
 
 
-def _decompress(
-    targets: dict[str, Path], served: ServedCodec, codec: Codec, player: tuple[str, ...] | None
-) -> int:
-    from tfnoise.cli.sound_files import write_sound
-    from tfnoise.codec import BitstreamError
-
-    def work(source: str, target: Path, advance: Callable[[float], None]) -> dict[str, Any]:
+def _decompress(targets: dict[str, Path], served: ServedCodec, codec: Codec, player: list[str] | None) -> int:
+    def decompress(source: str, target: Path, on_progress: Callable[[float], Any]) -> dict[str, Any]:
         begin_s = time.monotonic()
         try:
             waveform, sample_rate_hz = served.decompress(Path(source).read_bytes(), codec)
-        except BitstreamError as error:
+        except tfnoise.BitstreamError as error:
             # A server decodes intact files only.
             remedy = "bin/decompress --on_damage=conceal"
             raise InputError(str(error).replace('on_damage="conceal"', remedy)) from None
         turned_down_db = write_sound(target, waveform, sample_rate_hz)
-        advance(len(waveform) / sample_rate_hz)
+        on_progress(len(waveform) / sample_rate_hz)
         return {
             "source": source,
             "path": str(target),
@@ -171,7 +159,7 @@ def _decompress(
             "seconds": time.monotonic() - begin_s,
         }
 
-    rows, problems = coding.each(targets, "decompressing", coding.seconds_coded, work)
+    rows, problems = coding.each(targets, "decompressing", coding.seconds_coded, decompress)
     for row in rows:
         say(f"wrote {row['path']}")
         if row["turned_down_db"] > 0:
@@ -181,26 +169,10 @@ def _decompress(
     return coding.finish(rows, problems)
 
 
-def _local_codec(served: ServedCodec, path: str | None) -> Codec:
-    """The served model's codec here, for its tables.
-
-    Raises:
-      InputError: no path is given, and no model here has the fingerprint.
-    """
-    from tfnoise.codec import Codec
-
-    path = path or coding.path_of_model(served.fingerprint)
-    if path is None:
-        raise InputError(
-            f"{served.name}: its tables are needed here, and no model below saved_models has the fingerprint "
-            f"{served.fingerprint}; copy the server's folder and name it with --model"
-        )
-    return Codec.load(path)
-
-
-def _player() -> tuple[str, ...]:
-    for player in _PLAYERS:
+def _player() -> list[str]:
+    players = [player.split() for player in _PLAYERS]
+    for player in players:
         if shutil.which(player[0]):
             return player
-    names = ", ".join(player[0] for player in _PLAYERS)
+    names = ", ".join(player[0] for player in players)
     raise InputError(f"--play: none of {names} is installed; leave it out, or install one")

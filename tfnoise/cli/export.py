@@ -20,6 +20,7 @@ from typing import Any
 
 from absl import flags
 
+import tfnoise
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.shared_flags import check_model_name, check_writable
 from tfnoise.cli.verb import FlagDefiner
@@ -51,15 +52,7 @@ class _Destination:
     frames: int | None
 
     def folder(self, default_name: str, of_model: bool = False) -> Path:
-        """The model's folder; its name says whether frames are fixed.
-
-        Args:
-          default_name: name of the run or model.
-          of_model: whether it is a model, which may keep the name of a shipped one.
-
-        Raises:
-          UsageError: no model may have that name.
-        """
+        """The model's folder; only a model, `of_model`, may keep the name of a shipped one."""
         name = self.name or default_name
         check_model_name(name, shipped=of_model and name == default_name)
         if self.frames is not None and not name.endswith(FIXED_SUFFIX):
@@ -78,15 +71,12 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
         check_model_name(values.name, shipped=True)
     destination = _Destination(Path(values.export_dir), values.name, values.frames)
     check_writable("export_dir", destination.export_dir)
-
-    from tfnoise import codec, serving
-
     if values.run_dir:
         version = _export_run(Path(values.run_dir), destination)
     else:
         version = _export_again(values.model, destination, values.overwrite)
-    configs = serving.write_server_config(destination.export_dir)
-    fingerprint = codec.read_settings(version)["fingerprint"]
+    configs = tfnoise.serving.write_server_config(destination.export_dir)
+    fingerprint = tfnoise.codec.read_settings(version)["fingerprint"]
     frames = "any" if values.frames is None else values.frames
     say(table([["model", version], ["fingerprint", fingerprint], ["frames", frames]]))
     say(f"server's configuration: {', '.join(map(str, configs))}")
@@ -97,13 +87,10 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
 
 
 def _export_run(folder: Path, destination: _Destination) -> Path:
-    from tfnoise import serving
-    from tfnoise.training import FLAGS_FILE, TrainingRun, read_settings, run_record
-
-    run_dir = folder if (folder / FLAGS_FILE).is_file() else _best_of_sweep(folder)
-    settings = read_settings(run_dir)
-    finished = _finished(run_dir)
-    run = TrainingRun(settings, run_dir, tell=say)
+    is_run = (folder / tfnoise.training.FLAGS_FILE).is_file()
+    run_dir = folder if is_run else _best_of_sweep(folder)
+    settings, finished = tfnoise.training.read_settings(run_dir), _finished(run_dir)
+    run = tfnoise.training.TrainingRun(settings, run_dir, tell=say)
     if not run.step:
         raise InputError(f"{run_dir}: has no checkpoint of a trained model yet; resume it with bin/train")
     if run.step < settings.steps and not finished:
@@ -111,19 +98,15 @@ def _export_run(folder: Path, destination: _Destination) -> Path:
     uses_natural = settings.early_stop > 0 or settings.export == "best"
     if finished:
         uses_natural = bool(finished.get("uses_natural_data"))
-    record = {**run_record(settings, uses_natural), "steps": run.step}
-    model_folder = destination.folder(run_dir.name)
-    return serving.export_model(
-        run.final_model(), settings.front_end, model_folder, record, destination.frames
-    )
+    record = {**tfnoise.training.run_record(settings, uses_natural), "steps": run.step}
+    model, model_folder = run.final_model(), destination.folder(run_dir.name)
+    return tfnoise.serving.export_model(model, settings.front_end, model_folder, record, destination.frames)
 
 
 def _export_again(model: str, destination: _Destination, overwrite: bool) -> Path:
-    from tfnoise import codec, serving
-
-    loaded = codec.load(model)
+    loaded = tfnoise.codec.load(model)
     folder = destination.folder(loaded.name, of_model=True)
-    version = serving.export_again(loaded, folder, destination.frames)
+    version = tfnoise.serving.export_again(loaded, folder, destination.frames)
     if not overwrite:
         return version
     if loaded.path.resolve().parent != folder.resolve():
@@ -136,18 +119,16 @@ def _best_of_sweep(folder: Path) -> Path:
     """The finished run with the least error on natural audio, or if all have one loss on noise.
 
     Raises:
-      InputError: no run is finished, or none of the figures compares them.
+      InputError: no run is finished, or no figure compares them.
     """
-    from tfnoise.training import FLAGS_FILE
-
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the folder of a training run or of a sweep")
-    runs = {run: _finished(run) for run in sorted(folder.iterdir()) if (run / FLAGS_FILE).is_file()}
-    runs = {run: record for run, record in runs.items() if record}
-    if not runs:
+    runs = [run for run in sorted(folder.iterdir()) if (run / tfnoise.training.FLAGS_FILE).is_file()]
+    records = {run: record for run in runs if (record := _finished(run))}
+    if not records:
         raise InputError(f"{folder}: neither a training run nor a sweep with finished runs; see bin/train")
-    last = {run: record.get("last", {}) for run, record in runs.items()}
-    losses = {json.dumps(record.get("flags", {}).get("loss")) for record in runs.values()}
+    last = {run: record.get("last", {}) for run, record in records.items()}
+    losses = {json.dumps(record.get("flags", {}).get("loss")) for record in records.values()}
     for figure, comparable in (("natural_mse", True), ("distortion", len(losses) == 1)):
         if comparable and all(figure in figures for figures in last.values()):
             best = min(last, key=lambda run: last[run][figure])
@@ -158,9 +139,7 @@ def _best_of_sweep(folder: Path) -> Path:
 
 def _finished(run_dir: Path) -> dict[str, Any]:
     """What a finished run recorded; empty where it is not finished."""
-    from tfnoise.training import FINISHED_FILE
-
     try:
-        return dict(json.loads((run_dir / FINISHED_FILE).read_text()))
+        return dict(json.loads((run_dir / tfnoise.training.FINISHED_FILE).read_text()))
     except (OSError, ValueError):
         return {}

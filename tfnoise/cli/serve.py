@@ -18,6 +18,7 @@ from pathlib import Path
 
 from absl import flags
 
+from tfnoise.cli import coding
 from tfnoise.cli.output import json_requested, print_json, say
 from tfnoise.cli.shared_flags import EXPORT_DIR
 from tfnoise.cli.verb import FlagDefiner
@@ -41,11 +42,10 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     if values.rest_port == values.grpc_port:
         raise UsageError(f"--rest_port and --grpc_port must differ, not both be {values.rest_port}")
 
-    from tfnoise.cli.coding import shipped
     from tfnoise.codec import read_settings, resolve
     from tfnoise.serving import exported_models, server_config
 
-    folder = Path(values.export_dir or shipped(EXPORT_DIR))
+    folder = Path(values.export_dir or coding.shipped(EXPORT_DIR))
     models = exported_models(folder)
     if not models:
         raise InputError(f"{folder}: no exported model; make one with bin/train or bin/export")
@@ -59,8 +59,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     options = values.rest_port, values.grpc_port, values.batching
     if binary is None:
         command = server_config.docker_command(folder, *options)
-        where = f"on PATH or in {server_config.VARIABLE}"
-        print(f"serve: no {server_config.BINARY} {where}; with docker this serves the same:", file=sys.stderr)
+        missing = f"no {server_config.BINARY} on PATH or in {server_config.VARIABLE}"
+        print(f"serve: {missing}; with docker this serves the same:", file=sys.stderr)
         if json_requested():
             print_json({"docker": command})
         else:
@@ -70,5 +70,4 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     rest = f"http://localhost:{values.rest_port}"
     say(f"REST {rest}/v1/models/NAME, gRPC localhost:{values.grpc_port},")
     say(f"Prometheus {rest}{server_config.METRICS_PATH}; reachable from other hosts, too")
-    sys.stdout.flush()
     os.execv(binary, server_config.server_command(binary, folder, *options))

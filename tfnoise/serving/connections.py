@@ -20,8 +20,6 @@ from tfnoise.errors import InputError
 Values = Mapping[str, Any]
 """Inputs or outputs of a signature by name: arrays, or lists of bytes."""
 
-AVAILABLE = "AVAILABLE"
-
 
 class ServerError(InputError):
     """A server cannot be reached, or refuses a request; the message is one line that says why."""
@@ -39,6 +37,11 @@ class VersionStatus(NamedTuple):
     version: int
     state: str
     error: str
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the server answers requests to the version."""
+        return self.state == "AVAILABLE"
 
 
 class Connection(Protocol):
