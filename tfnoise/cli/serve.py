@@ -13,6 +13,7 @@ Example:
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -56,18 +57,18 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
                 f"bin/export --frames=N to a folder of its own, or leave --batching out"
             )
     binary = server_config.find_server()
-    options = values.rest_port, values.grpc_port, values.batching
+    ports = values.rest_port, values.grpc_port
+    command = server_config.server_command(binary, folder, *ports, values.batching)
     if binary is None:
-        command = server_config.docker_command(folder, *options)
         missing = f"no {server_config.BINARY} on PATH or in {server_config.VARIABLE}"
         print(f"serve: {missing}; with docker this serves the same:", file=sys.stderr)
         if json_requested():
-            print_json({"docker": command})
+            print_json({"docker": shlex.join(command)})
         else:
-            print(command)
+            print(shlex.join(command))
         return 1
     say(f"models: {', '.join(model.name for model in models)}")
     rest = f"http://localhost:{values.rest_port}"
     say(f"REST {rest}/v1/models/NAME, gRPC localhost:{values.grpc_port},")
     say(f"Prometheus {rest}{server_config.METRICS_PATH}; reachable from other hosts, too")
-    os.execv(binary, server_config.server_command(binary, folder, *options))
+    os.execv(binary, command)

@@ -7,7 +7,6 @@ MonitoringConfig. A file whose first line was deleted is the user's own, and is 
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from tfnoise.files import replacing
 BINARY = "tensorflow_model_server"
 VARIABLE = "TENSORFLOW_MODEL_SERVER"
 IMAGE = "tensorflow/serving:2.14.1"
-REST_PORT, GRPC_PORT = 8501, 8500
 FIRST_LINE = "# Written by tfnoise at every export; delete this line to keep your changes."
 METRICS_PATH = "/monitoring/prometheus/metrics"
 
@@ -102,35 +100,18 @@ def find_server() -> str | None:
 
 
 def server_command(
-    binary: str,
-    export_dir: Path,
-    rest_port: int = REST_PORT,
-    grpc_port: int = GRPC_PORT,
-    batching: bool = False,
+    binary: str | None, export_dir: Path, rest_port: int, grpc_port: int, batching: bool = False
 ) -> list[str]:
     """The command that serves all models below a folder; writes their configuration.
 
     Args:
-      binary: path of the server's binary.
+      binary: path of the server's binary; None: docker runs the server.
       export_dir: the folder of the models.
       rest_port, grpc_port: ports of its interfaces.
       batching: whether requests are joined; all models must have a fixed number of frames.
     """
-    return [binary, f"--port={grpc_port}", f"--rest_api_port={rest_port}", *_options(export_dir, batching)]
-
-
-def docker_command(
-    export_dir: Path, rest_port: int = REST_PORT, grpc_port: int = GRPC_PORT, batching: bool = False
-) -> str:
-    """`server_command` by docker, for a shell."""
     folder = export_dir.resolve()
-    ports = [f"-p{grpc_port}:{GRPC_PORT}", f"-p{rest_port}:{REST_PORT}"]
-    options = _options(folder, batching)
-    return shlex.join(["docker", "run", "--rm", *ports, f"-v{folder}:{folder}:ro", IMAGE, *options])
-
-
-def _options(export_dir: Path, batching: bool) -> list[str]:
-    models, batches, monitoring = write_server_config(export_dir.resolve())
+    models, batches, monitoring = write_server_config(folder)
     options = [
         f"--model_config_file={models}",
         f"--model_config_file_poll_wait_seconds={_POLL_S}",
@@ -138,7 +119,10 @@ def _options(export_dir: Path, batching: bool) -> list[str]:
     ]
     if batching:
         options += ["--enable_batching=true", f"--batching_parameters_file={batches}"]
-    return options
+    if binary is not None:
+        return [binary, f"--port={grpc_port}", f"--rest_api_port={rest_port}", *options]
+    ports = [f"-p{grpc_port}:8500", f"-p{rest_port}:8501"]
+    return ["docker", "run", "--rm", *ports, f"-v{folder}:{folder}:ro", IMAGE, *options]
 
 
 def _is_ours(folder: Path) -> bool:
