@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.librosa_process import LibrosaProcess
-from benchmarks.measuring import compare
+from benchmarks.measuring import compare, range_text
 from tfnoise.audio import (
     FrontEnd,
     griffin_lim,
@@ -100,7 +101,7 @@ def _say_tables(tables: dict[str, list[dict[str, Any]]]) -> None:
             _TITLES[row["what"]],
             row["librosa"],
             f"{row['speedup']:.2f} x",
-            f"{row['speedup_range'][0]:.2f} to {row['speedup_range'][1]:.2f}",
+            range_text(row["speedup_range"]),
             f"{1e3 * row['seconds']:.1f}",
             f"{1e3 * row['baseline_seconds']:.1f}",
         ]
@@ -148,7 +149,7 @@ def speed(
       `speedup_range`, `seconds`, `baseline_seconds`, `rounds`.
     """
     samples = waveforms.shape[1]
-    given = {
+    inputs = {
         "mel": waveforms,
         "mel_inverse": mel_spectrogram(waveforms, front_end).numpy(),
         "griffin_lim": magnitude_spectrogram(waveforms, front_end).numpy(),
@@ -160,12 +161,11 @@ def speed(
     }
     rows = []
     for what in SPEED_CALLS:
-        librosa.load(what, given[what])
+        librosa.load(what, inputs[what])
         settings = _settings(what, front_end, samples)
         # With an input that is no constant, or there would be nothing left to do.
-        compiled, data = tf.function(ours[what]), tf.constant(given[what])
+        compiled, data = tf.function(ours[what]), tf.constant(inputs[what])
         for one_by_one in (False, True):
-            repeats = _REPEATS[what]
 
             def theirs(what: str = what, one: bool = one_by_one, settings: dict = settings) -> float:
                 return librosa.seconds(what, what, one, _REPEATS[what], **settings)
@@ -174,18 +174,11 @@ def speed(
                 for _ in range(_REPEATS[what]):
                     compiled(data).numpy()
 
-            found = compare(our_run, theirs, rounds, on_round, baseline_tells_seconds=True)
-            rows.append(
-                {
-                    "what": what,
-                    "librosa": "clip by clip" if one_by_one else "one batch",
-                    "speedup": found.speedup,
-                    "speedup_range": found.speedup_range,
-                    "seconds": found.seconds / repeats,
-                    "baseline_seconds": found.baseline_seconds / repeats,
-                    "rounds": rounds,
-                }
-            )
+            comparison = compare(our_run, theirs, rounds, on_round, baseline_tells_seconds=True)
+            row = dataclasses.asdict(comparison)
+            for key in ("seconds", "baseline_seconds"):
+                row[key] /= _REPEATS[what]
+            rows.append({"what": what, "librosa": "clip by clip" if one_by_one else "one batch", **row})
     return rows
 
 

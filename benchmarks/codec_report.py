@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import codec as measured
+from benchmarks.measuring import range_text
 from tfnoise.audio import read, to_mono
 from tfnoise.cli.output import say, table
 from tfnoise.cli.progress import Progress
@@ -25,6 +26,7 @@ _SPEED_S = 120
 _MEMORY_S = (60, 600, 3600)
 _BITS_BPP = (0.25, 0.5, 1.0)
 _CODECS = 4
+_RATE_DIGITS = {"bpp": 4, "bpp_max": 4, "mse": 5, "nlpd": 4, "ms_ssim": 4}
 _DIRECTIONS = ("compress", "decompress")
 
 
@@ -144,7 +146,7 @@ def _speed(codec: Codec, waveform: np.ndarray, rate_hz: int, rounds: int) -> lis
         [
             row["what"],
             f"{row['real_time_factor']:.0f} x",
-            " to ".join(f"{end:.0f}" for end in row["real_time_factor_range"]),
+            range_text(row["real_time_factor_range"], 0),
             f"{row['seconds']:.2f}",
         ]
         for row in rows
@@ -214,6 +216,3 @@ def _say_rates(rows: Sequence[dict[str, Any]]) -> None:
     ]
     header = ["codec", "clips", "at most", "bpp", "largest", "MSE", "NLPD", "MS-SSIM-4"]
     say(table(cells, header, "lrrrrrrr") + "\n")
-
-
-_RATE_DIGITS = {"bpp": 4, "bpp_max": 4, "mse": 5, "nlpd": 4, "ms_ssim": 4}

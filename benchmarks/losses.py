@@ -6,6 +6,7 @@ benchmarks.losses LOSS WHICH DIRECTION` is, where WHICH is 0 for ours and 1 for 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable
@@ -14,11 +15,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.measuring import compare, growth_bytes, in_fresh_process
-from benchmarks.straightforward_nlpd import straightforward_nlpd
+from benchmarks.measuring import compare, growth_bytes, in_fresh_process, range_text
 from tfnoise.cli.output import say, table
 from tfnoise.cli.progress import Progress
-from tfnoise.losses import ms_ssim, nlpd, published_parameters
+from tfnoise.losses import NLPDParameters, ms_ssim, nlpd, published_parameters
+from tfnoise.losses.laplacian_pyramid import LOW_PASS
 
 SHAPE = (16, 256, 256, 1)
 """Batch, height, width and channels of the images that the losses are compared on."""
@@ -57,7 +58,7 @@ def report(rounds: int) -> dict[str, Any]:
             row["baseline"],
             row["direction"],
             f"{row['speedup']:.2f} x",
-            _range(row["speedup_range"]),
+            range_text(row["speedup_range"]),
             f"{1e3 * row['seconds']:.1f}",
             f"{1e3 * row['baseline_seconds']:.1f}",
             _megabytes(row["peak_bytes"]),
@@ -71,7 +72,7 @@ def report(rounds: int) -> dict[str, Any]:
         [
             _TITLES[row["loss"]],
             f"{100 * row['share']:.1f} %",
-            _range([100 * end for end in row["share_range"]]),
+            range_text([100 * end for end in row["share_range"]]),
             f"{1e3 * row['loss_seconds']:.1f}",
             f"{1e3 * row['step_seconds']:.1f}",
         ]
@@ -80,11 +81,6 @@ def report(rounds: int) -> dict[str, Any]:
     say(table(rows, ["loss", "share", "range", "ms", "ms of the step"], "lrrrr"))
     say("\nPeak memory: growth of a fresh process that does nothing else; 1 MB is 10^6 bytes.")
     return {"shape": SHAPE, "losses": compared, "training": shares}
-
-
-def _range(ends: Any) -> str:
-    low, high = ends
-    return f"{low:.2f} to {high:.2f}"
 
 
 def _megabytes(count: int | None) -> str:
@@ -107,17 +103,13 @@ def compare_losses(rounds: int, on_round: Callable[[], object] = lambda: None) -
     rows = []
     for loss, (ours, theirs) in INDICES.items():
         for direction in DIRECTIONS:
-            found = compare(_run(ours, direction, a, b), _run(theirs, direction, a, b), rounds, on_round)
+            comparison = compare(_run(ours, direction, a, b), _run(theirs, direction, a, b), rounds, on_round)
             rows.append(
                 {
                     "loss": loss,
                     "baseline": BASELINES[loss],
                     "direction": direction,
-                    "speedup": found.speedup,
-                    "speedup_range": found.speedup_range,
-                    "seconds": found.seconds,
-                    "baseline_seconds": found.baseline_seconds,
-                    "rounds": rounds,
+                    **dataclasses.asdict(comparison),
                     "peak_bytes": in_fresh_process("benchmarks.losses", loss, 0, direction),
                     "baseline_peak_bytes": in_fresh_process("benchmarks.losses", loss, 1, direction),
                 }
@@ -144,19 +136,55 @@ def training_share(rounds: int, on_round: Callable[[], object] = lambda: None) -
         a, b = _images((settings.batch_size, side, side, 1))
         loss = loss_by_name(name, settings.ms_ssim_scales)
         step = tf.function(lambda images, model=model: model.train_step(images)["distortion"])
-        found = compare(_run(loss.call, BOTH, a, b), lambda step=step, a=a: step(a).numpy(), rounds, on_round)
-        low, high = found.speedup_range
+        comparison = compare(
+            _run(loss.call, BOTH, a, b), lambda step=step, a=a: step(a).numpy(), rounds, on_round
+        )
+        low, high = comparison.speedup_range
         rows.append(
             {
                 "loss": name,
-                "share": 1 / found.speedup,
+                "share": 1 / comparison.speedup,
                 "share_range": (1 / high, 1 / low),
-                "loss_seconds": found.seconds,
-                "step_seconds": found.baseline_seconds,
+                "loss_seconds": comparison.seconds,
+                "step_seconds": comparison.baseline_seconds,
                 "rounds": rounds,
             }
         )
     return rows
+
+
+def straightforward_nlpd(
+    a: tf.Tensor, b: tf.Tensor, parameters: NLPDParameters, epsilon: float = 1e-10
+) -> tf.Tensor:
+    """NLPD of the family "2016" as its formulas read: of images `[batch, height, width, 1]`, `[batch]`."""
+    distances = []
+    for band_a, band_b, sigma, weights in zip(
+        _pyramid(a, parameters.scales), _pyramid(b, parameters.scales), parameters.sigma, parameters.weights
+    ):
+        difference = _normalised(band_a, sigma, weights) - _normalised(band_b, sigma, weights)
+        distances.append(tf.sqrt(tf.reduce_mean(difference**2, axis=[1, 2, 3]) + epsilon))
+    return tf.add_n(distances) / len(distances)
+
+
+def _pyramid(images: tf.Tensor, scales: int) -> list[tf.Tensor]:
+    bands = []
+    low_pass = _kernel(np.outer(LOW_PASS, LOW_PASS))
+    for _ in range(scales - 1):
+        padded = tf.pad(images, [[0, 0], [2, 2], [2, 2], [0, 0]])
+        low = tf.nn.conv2d(padded, low_pass, strides=2, padding="VALID")
+        enlarged = tf.raw_ops.ResizeBilinear(images=low, size=tf.shape(images)[1:3])
+        bands.append(images - tf.nn.conv2d(enlarged, low_pass, strides=1, padding="SAME"))
+        images = low
+    return [*bands, images]
+
+
+def _normalised(band: tf.Tensor, sigma: float, weights: tuple[tuple[float, ...], ...]) -> tf.Tensor:
+    around = tf.nn.conv2d(tf.abs(band), _kernel(np.asarray(weights)), strides=1, padding="SAME")
+    return band / (sigma + around)
+
+
+def _kernel(taps: np.ndarray) -> tf.Tensor:
+    return tf.constant(taps[:, :, None, None], tf.float32)
 
 
 def _images(shape: tuple[int, ...]) -> tuple[tf.Tensor, tf.Tensor]:

@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ class Comparison:
     """How long two functions took in turns.
 
     Attributes:
-      seconds: median time of the one looked at.
-      baseline_seconds: median time of the one that it is compared with.
+      seconds: median time of the function.
+      baseline_seconds: median time of the baseline.
       speedup: median over rounds of the baseline's time divided by the other's, in the same round.
       speedup_range: the smallest and the largest of these.
-      rounds: how many.
+      rounds: number of timings of each.
     """
 
     seconds: float
@@ -69,6 +69,11 @@ def compare(
         speedup_range=(min(ratios), max(ratios)),
         rounds=rounds,
     )
+
+
+def range_text(ends: Sequence[float], digits: int = 2) -> str:
+    """The ends of a range for a table."""
+    return " to ".join(f"{end:.{digits}f}" for end in ends)
 
 
 def _seconds(function: Callable[[], object]) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.measuring import free_ports, module_environment
+from benchmarks.measuring import free_ports, module_environment, range_text
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.cli.output import say, table
 from tfnoise.cli.progress import Progress
@@ -46,7 +46,7 @@ def report(rounds: int) -> dict[str, Any]:
             f"{1e3 * row['step_seconds']:.1f}",
             f"{row['images_per_s']:.0f}",
             f"{row['of_floor']:.2f}",
-            " to ".join(f"{end:.2f}" for end in row["of_floor_range"]),
+            range_text(row["of_floor_range"]),
         ]
         for row in rows
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import compare, growth_bytes
-from benchmarks.straightforward_nlpd import straightforward_nlpd
+from benchmarks.losses import straightforward_nlpd
 from tfnoise.losses import nlpd, published_parameters
 
 
