@@ -84,10 +84,10 @@ def report(data: str | None, clips: int | None, rounds: int, librosa_python: str
 def _waveforms(data: str | None, count: int) -> tuple[np.ndarray, int]:
     """Clips of one length `[clips, samples]`, mono, and their sample rate in Hz."""
     if data is None:
-        made = [clip[2] for clip in synthetic_clips(48_000, seed=0)]
-        return np.stack([np.asarray(made[n % len(made)], np.float32) for n in range(count)]), 48_000
-    listed = list_clips(data)
-    sounds = [read(listed[place].path) for place in spread(len(listed), count)]
+        waveforms = [clip[2] for clip in synthetic_clips(48_000, seed=0)]
+        return np.stack([np.asarray(waveforms[n % len(waveforms)], np.float32) for n in range(count)]), 48_000
+    clips = list_clips(data)
+    sounds = [read(clips[place].path) for place in spread(len(clips), count)]
     rates = {rate for _, rate in sounds}
     if len(rates) > 1:
         raise InputError(f"{data}: its clips have several sample rates; name a folder with one")
@@ -167,14 +167,14 @@ def speed(
         compiled, data = tf.function(ours[what]), tf.constant(inputs[what])
         for one_by_one in (False, True):
 
-            def theirs(what: str = what, one: bool = one_by_one, settings: dict = settings) -> float:
+            def librosa_run(what: str = what, one: bool = one_by_one, settings: dict = settings) -> float:
                 return librosa.seconds(what, what, one, _REPEATS[what], **settings)
 
             def our_run(what: str = what, compiled: Callable = compiled, data: tf.Tensor = data) -> None:
                 for _ in range(_REPEATS[what]):
                     compiled(data).numpy()
 
-            comparison = compare(our_run, theirs, rounds, on_round, baseline_tells_seconds=True)
+            comparison = compare(our_run, librosa_run, rounds, on_round, baseline_tells_seconds=True)
             row = dataclasses.asdict(comparison)
             for key in ("seconds", "baseline_seconds"):
                 row[key] /= _REPEATS[what]
@@ -209,14 +209,16 @@ def equality(
         front_end = FrontEnd(sample_rate_hz=to_hz)
         clips = np.stack([resample(clip, rate_hz, to_hz) for clip in waveforms])
         librosa.load("mel", clips)
-        theirs = librosa.result("mel", "mel", **_settings("mel", front_end, 0))
+        reference = librosa.result("mel", "mel", **_settings("mel", front_end, 0))
         ours = mel_spectrogram(clips, front_end)
-        peak = theirs.max(axis=(1, 2), keepdims=True)
-        images = [mel_to_image(mel, reference_db(theirs, front_end), front_end) for mel in (ours, theirs)]
+        peak = reference.max(axis=(1, 2), keepdims=True)
+        images = [
+            mel_to_image(mel, reference_db(reference, front_end), front_end) for mel in (ours, reference)
+        ]
         rows.append(
             {
                 "sample_rate_hz": to_hz,
-                "mel": float(np.max(np.abs(ours - theirs) / peak)),
+                "mel": float(np.max(np.abs(ours - reference) / peak)),
                 "image": float(np.max(np.abs(images[0] - images[1]))),
             }
         )
@@ -237,7 +239,7 @@ def magnitudes(waveforms: np.ndarray, front_end: FrontEnd, librosa: LibrosaProce
     librosa.load("mel", mel)
     inverse = np.linalg.pinv(mel_filterbank(front_end).astype(np.float64))
     clipped = np.maximum(inverse @ mel, 0) ** (1 / front_end.power)
-    found = {
+    by_method = {
         "pseudo-inverse, clipped": clipped.astype(np.float32),
         "librosa (non-negative least squares)": librosa.result(
             "mel_inverse", "mel", **_settings("mel_inverse", front_end, 0)
@@ -245,14 +247,14 @@ def magnitudes(waveforms: np.ndarray, front_end: FrontEnd, librosa: LibrosaProce
         "ours": mel_to_magnitude(mel, front_end).numpy(),
     }
     rows = []
-    for method, made in found.items():
-        again = mel_filterbank(front_end) @ made**front_end.power
-        difference = mel_to_image(again, reference, front_end) - image
+    for method, magnitude in by_method.items():
+        mel_again = mel_filterbank(front_end) @ magnitude**front_end.power
+        difference = mel_to_image(mel_again, reference, front_end) - image
         rows.append(
             {
                 "method": method,
-                "spectral_convergence": _mean(convergence(true, made)),
-                "log_spectral_distance_db": _mean(level_distance_db(true, made)),
+                "spectral_convergence": _mean(convergence(true, magnitude)),
+                "log_spectral_distance_db": _mean(level_distance_db(true, magnitude)),
                 "mel_mse": float(np.mean(np.square(difference))),
             }
         )
@@ -269,7 +271,9 @@ def phases(waveforms: np.ndarray, front_end: FrontEnd, librosa: LibrosaProcess) 
     magnitude = magnitude_spectrogram(waveforms, front_end)
     librosa.load("magnitude", magnitude.numpy())
     settings = _settings("griffin_lim", front_end, samples)
-    made = {("librosa, fast Griffin-Lim", ITERATIONS): librosa.result("griffin_lim", "magnitude", **settings)}
+    sounds = {
+        ("librosa, fast Griffin-Lim", ITERATIONS): librosa.result("griffin_lim", "magnitude", **settings)
+    }
     seeds = list(range(len(waveforms)))
     ways: Sequence[tuple[str, dict[str, Any]]] = (
         ("fast Griffin-Lim, random start", FAST_GRIFFIN_LIM),
@@ -280,14 +284,14 @@ def phases(waveforms: np.ndarray, front_end: FrontEnd, librosa: LibrosaProcess) 
     for iterations in (ITERATIONS // 4, ITERATIONS // 2, ITERATIONS):
         for method, options in ways:
             sound = griffin_lim(magnitude, front_end, iterations, samples, seeds=seeds, **options)
-            made[(method, iterations)] = sound.numpy()
+            sounds[(method, iterations)] = sound.numpy()
     return [
         {
             "method": method,
             "iterations": iterations,
             "spectral_convergence": _mean(spectral_convergence(waveforms, sound, front_end)),
         }
-        for (method, iterations), sound in made.items()
+        for (method, iterations), sound in sounds.items()
     ]
 
 

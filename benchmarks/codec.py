@@ -64,23 +64,23 @@ def rate_distortion(
         # Below its least rate an opponent is left out of the clip, and so are all for a fair mean.
         if isinstance(code, _OpponentCoder):
             usable = [clip for clip in usable if code.can(clip.image, bpp)]
-        found = score_clips(code, usable, bpp, on_clip=on_clip)
-        scores[name] = {clip.id: clip for clip in found.clips if clip.ms_ssim is not None}
+        scored = score_clips(code, usable, bpp, on_clip=on_clip)
+        scores[name] = {clip.id: clip for clip in scored.clips if clip.ms_ssim is not None}
     common = set.intersection(*(set(of_codec) for of_codec in scores.values()))
     rows = []
     for name, of_codec in scores.items() if common else ():
-        chosen = [of_codec[key] for key in sorted(common)]
-        rates = [clip.bpp for clip in chosen]
+        clips = [of_codec[key] for key in sorted(common)]
+        rates = [clip.bpp for clip in clips]
         row = {
             "codec": name,
             "bpp_target": bpp,
             "count": count,
-            "clips": len(chosen),
+            "clips": len(clips),
             "bpp": statistics.fmean(rates),
             "bpp_max": max(rates),
-            **{metric: statistics.fmean(getattr(clip, metric) for clip in chosen) for metric in METRICS},
+            **{metric: statistics.fmean(getattr(clip, metric) for clip in clips) for metric in METRICS},
         }
-        errors = _errors(chosen)
+        errors = _errors(clips)
         if not rows:
             our_errors = errors
         else:
@@ -95,8 +95,8 @@ def rate_distortion(
 
 def _errors(clips: Sequence[ClipScores]) -> dict[str, np.ndarray]:
     """By metric `[clips]`, less being better of all."""
-    found = {metric: np.array([getattr(clip, metric) for clip in clips]) for metric in METRICS}
-    return {**found, "ms_ssim": 1 - found["ms_ssim"]}
+    errors = {metric: np.array([getattr(clip, metric) for clip in clips]) for metric in METRICS}
+    return {**errors, "ms_ssim": 1 - errors["ms_ssim"]}
 
 
 class _OpponentCoder:
@@ -196,13 +196,13 @@ def speed(
     return [
         {
             "what": name,
-            "seconds": statistics.median(found),
-            "real_time_factor": duration_s / statistics.median(found),
-            "real_time_factor_range": [duration_s / max(found), duration_s / min(found)],
+            "seconds": statistics.median(seconds),
+            "real_time_factor": duration_s / statistics.median(seconds),
+            "real_time_factor_range": [duration_s / max(seconds), duration_s / min(seconds)],
             "duration_s": duration_s,
             "rounds": rounds,
         }
-        for name, found in times.items()
+        for name, seconds in times.items()
     ]
 
 
@@ -223,8 +223,8 @@ def memory(model_path: str, duration_s: float, folder: str) -> dict[str, Any]:
     """
     row: dict[str, Any] = {"duration_s": duration_s}
     for what in ("compress", "decompress"):
-        found = in_fresh_process("benchmarks.codec", model_path, what, duration_s, folder)
-        row[f"{what}_bytes"], row[f"{what}_seconds"] = found["bytes"], found["seconds"]
+        growth = in_fresh_process("benchmarks.codec", model_path, what, duration_s, folder)
+        row[f"{what}_bytes"], row[f"{what}_seconds"] = growth["bytes"], growth["seconds"]
     return row
 
 

@@ -62,21 +62,21 @@ class LibrosaProcess:
         """Gives the process an array to work on."""
         path = str(Path(self._folder.name, f"{name}.npy"))
         np.save(path, array, allow_pickle=False)
-        self._ask({"do": "load", "name": name, "path": path})
+        self._send({"do": "load", "name": name, "path": path})
 
-    def seconds(self, do: str, given: str, one_by_one: bool, repeats: int, **settings: Any) -> float:
+    def seconds(self, do: str, array: str, one_by_one: bool, repeats: int, **settings: Any) -> float:
         """How long a function takes so many times; one_by_one: on each row of the array by itself."""
-        asked = {"do": do, "given": given, "one_by_one": one_by_one, "repeats": repeats}
-        return self._ask({**asked, "settings": settings})["seconds"]
+        request = {"do": do, "array": array, "one_by_one": one_by_one, "repeats": repeats}
+        return self._send({**request, "settings": settings})["seconds"]
 
-    def result(self, do: str, given: str, **settings: Any) -> np.ndarray:
+    def result(self, do: str, array: str, **settings: Any) -> np.ndarray:
         """What a function makes of each row of an array."""
         path = str(Path(self._folder.name, "result.npy"))
-        asked = {"do": do, "given": given, "one_by_one": True, "repeats": 1, "save": path}
-        self._ask({**asked, "settings": settings})
+        request = {"do": do, "array": array, "one_by_one": True, "repeats": 1, "save": path}
+        self._send({**request, "settings": settings})
         return np.load(path, allow_pickle=False)
 
-    def _ask(self, value: dict[str, Any]) -> dict[str, Any]:
+    def _send(self, value: dict[str, Any]) -> dict[str, Any]:
         self._process.stdin.write(json.dumps(value) + "\n")
         self._process.stdin.flush()
         return self._answer()

@@ -17,22 +17,22 @@ def main():
     arrays = {}
     answer({"librosa": librosa.__version__, "numpy": np.__version__, "fft": librosa.get_fftlib().__name__})
     for line in sys.stdin:
-        asked = json.loads(line)
-        if asked["do"] == "load":
-            arrays[asked["name"]] = np.load(asked["path"])
+        request = json.loads(line)
+        if request["do"] == "load":
+            arrays[request["name"]] = np.load(request["path"])
             answer({})
             continue
-        run = CALLS[asked["do"]]
-        given, settings = arrays[asked["given"]], asked["settings"]
+        run = CALLS[request["do"]]
+        array, settings = arrays[request["array"]], request["settings"]
         begin = time.perf_counter()
-        for _ in range(asked["repeats"]):
-            if asked["one_by_one"]:
-                made = np.stack([run(each, **settings) for each in given])
+        for _ in range(request["repeats"]):
+            if request["one_by_one"]:
+                result = np.stack([run(each, **settings) for each in array])
             else:
-                made = run(given, **settings)
+                result = run(array, **settings)
         seconds = time.perf_counter() - begin
-        if asked.get("save"):
-            np.save(asked["save"], made)
+        if request.get("save"):
+            np.save(request["save"], result)
         answer({"seconds": seconds})
 
 

@@ -101,9 +101,11 @@ def compare_losses(rounds: int, on_round: Callable[[], object] = lambda: None) -
     """
     a, b = _images(SHAPE)
     rows = []
-    for loss, (ours, theirs) in INDICES.items():
+    for loss, (ours, baseline) in INDICES.items():
         for direction in DIRECTIONS:
-            comparison = compare(_run(ours, direction, a, b), _run(theirs, direction, a, b), rounds, on_round)
+            comparison = compare(
+                _run(ours, direction, a, b), _run(baseline, direction, a, b), rounds, on_round
+            )
             rows.append(
                 {
                     "loss": loss,

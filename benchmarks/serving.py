@@ -89,20 +89,20 @@ def compare_runtimes(
         for _ in range(rounds):
             for signature, inputs in requests.items():
                 for runtime, timed in runtimes.items():
-                    for clients, found in zip(CLIENTS, timed((signature, inputs))):
-                        measured.setdefault((signature, runtime, clients), []).append(found)
+                    for clients, timings in zip(CLIENTS, timed((signature, inputs))):
+                        measured.setdefault((signature, runtime, clients), []).append(timings)
             on_round()
     return [
         {
             "signature": signature,
             "runtime": runtime,
             "clients": clients,
-            "requests_per_s": statistics.median(len(each) / seconds for seconds, each in found),
-            "latency_ms": 1e3 * statistics.median(statistics.median(each) for _, each in found),
-            "latency_p95_ms": 1e3 * statistics.median(np.percentile(each, 95) for _, each in found),
+            "requests_per_s": statistics.median(len(each) / seconds for seconds, each in timings),
+            "latency_ms": 1e3 * statistics.median(statistics.median(each) for _, each in timings),
+            "latency_p95_ms": 1e3 * statistics.median(np.percentile(each, 95) for _, each in timings),
             "rounds": rounds,
         }
-        for (signature, runtime, clients), found in measured.items()
+        for (signature, runtime, clients), timings in measured.items()
     ]
 
 
@@ -118,15 +118,15 @@ def _requests(model: Path) -> dict[str, dict[str, Any]]:
     image = rng.random([1, front_end.mels, FRAMES, 1], np.float32)
     waveform = rng.normal(0, 0.1, [1, front_end.samples(FRAMES)]).astype(np.float32)
     rate = np.zeros(1, np.float32)
-    found: dict[str, dict[str, Any]] = {
+    requests: dict[str, dict[str, Any]] = {
         "compress": {"image": image, "bpp": rate},
         "compress_audio": {"waveform": waveform, "bpp": rate},
     }
-    for signature in tuple(found):
-        inputs = {name: tf.constant(value) for name, value in found[signature].items()}
+    for signature in tuple(requests):
+        inputs = {name: tf.constant(value) for name, value in requests[signature].items()}
         strings = signatures[signature](**inputs)["bitstring_bytes"].numpy()
-        found[signature.replace("compress", "decompress")] = {"bitstring_bytes": list(strings)}
-    return {signature: found[signature] for signature in SIGNATURES}
+        requests[signature.replace("compress", "decompress")] = {"bitstring_bytes": list(strings)}
+    return {signature: requests[signature] for signature in SIGNATURES}
 
 
 def _in_cpp(model: Path) -> Callable[[Request], list[tuple[float, list[float]]]]:
@@ -189,7 +189,7 @@ def _wait(connection: Any, server: subprocess.Popen) -> None:
 def _by_threads(ask: Callable[[], Any]) -> list[tuple[float, list[float]]]:
     for _ in range(3):
         ask()
-    found = []
+    timings = []
     for clients in CLIENTS:
         latencies: list[float] = []
 
@@ -205,5 +205,5 @@ def _by_threads(ask: Callable[[], Any]) -> list[tuple[float, list[float]]]:
             thread.start()
         for thread in threads:
             thread.join()
-        found.append((time.perf_counter() - begin_s, latencies))
-    return found
+        timings.append((time.perf_counter() - begin_s, latencies))
+    return timings

@@ -91,15 +91,15 @@ def compare_trainers(rounds: int, on_round: Callable[[], Any] = lambda: None) ->
     floor = times["Keras fit", "mse", "float32"]
     batch = TrainingSettings().batch_size
     rows = []
-    for (trainer, loss, precision), found in times.items():
-        ratios = [mine / base for mine, base in zip(found, floor)]
+    for (trainer, loss, precision), seconds in times.items():
+        ratios = [own / base for own, base in zip(seconds, floor)]
         rows.append(
             {
                 "trainer": trainer,
                 "loss": loss,
                 "precision": precision,
-                "step_seconds": statistics.median(found),
-                "images_per_s": batch / statistics.median(found),
+                "step_seconds": statistics.median(seconds),
+                "images_per_s": batch / statistics.median(seconds),
                 "of_floor": statistics.median(ratios),
                 "of_floor_range": [min(ratios), max(ratios)],
                 "rounds": rounds,

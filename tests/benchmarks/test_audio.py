@@ -17,8 +17,8 @@ from tfnoise.data import synthetic_clips
 
 @pytest.fixture(scope="module")
 def clips() -> np.ndarray:
-    made = synthetic_clips(16000, duration_s=0.5, seed=0)[:3]
-    return np.stack([np.asarray(clip[2], np.float32) for clip in made])
+    clips_of_set = synthetic_clips(16000, duration_s=0.5, seed=0)[:3]
+    return np.stack([np.asarray(clip[2], np.float32) for clip in clips_of_set])
 
 
 @pytest.fixture

@@ -31,10 +31,12 @@ def test_rows_of_one_rate(best):
         assert finest == 0
         assert "ours_to_theirs" not in rows[0]
         for row in rows[1:]:
-            for metric, found in row["ours_to_theirs"].items():
-                error, theirs = (1 - r[metric] if metric == "ms_ssim" else r[metric] for r in (rows[0], row))
-                assert found["value"] == pytest.approx(error / theirs)
-                assert found["ci95"][0] <= found["value"] <= found["ci95"][1]
+            for metric, ratio in row["ours_to_theirs"].items():
+                error, reference = (
+                    1 - r[metric] if metric == "ms_ssim" else r[metric] for r in (rows[0], row)
+                )
+                assert ratio["value"] == pytest.approx(error / reference)
+                assert ratio["ci95"][0] <= ratio["value"] <= ratio["ci95"][1]
 
 
 def test_at_a_rate_that_a_codec_lacks_its_clips_are_left_out(best):

@@ -27,9 +27,9 @@ def test_runtimes_signatures_and_clients_are_measured(model, monkeypatch, repo_r
     monkeypatch.setattr(benchmark, "_REQUESTS", 4)
     monkeypatch.setattr(benchmark, "SIGNATURES", ("compress", "decompress"))
     rows = benchmark.compare_runtimes(model, 1)
-    found = {(row["signature"], row["runtime"], row["clients"]) for row in rows}
+    measured = {(row["signature"], row["runtime"], row["clients"]) for row in rows}
     runtimes = ("C++ runtime", "Python", "TensorFlow Serving")
-    assert found == {(s, r, c) for s in ("compress", "decompress") for r in runtimes for c in (1, 4, 16)}
+    assert measured == {(s, r, c) for s in ("compress", "decompress") for r in runtimes for c in (1, 4, 16)}
     for row in rows:
         assert 0 < row["latency_ms"] <= row["latency_p95_ms"] and row["requests_per_s"] > 0
         # No more can be answered in a second than clients wait for.

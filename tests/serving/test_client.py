@@ -44,9 +44,9 @@ def test_a_file_is_coded_by_the_server_as_it_is_here(served, local_codec, wavefo
     here = local_codec
     assert served.fingerprint == here.fingerprint and served.front_end == FRONT_END
     data = served.compress(waveform, 8000, here)
-    ours, theirs = (here.bitstrings_from_file(file)[0] for file in (here.compress(waveform, 8000), data))
+    ours, servers = (here.bitstrings_from_file(file)[0] for file in (here.compress(waveform, 8000), data))
     # The server counts the bits of the step's own tables, which are never fewer.
-    assert 0 <= theirs[1] - ours[1] <= 20 and len(theirs) == len(ours)
+    assert 0 <= servers[1] - ours[1] <= 20 and len(servers) == len(ours)
     sound, rate_hz = served.decompress(data, here)
     assert sound.shape == (12000, 1) and rate_hz == 8000 and np.isfinite(sound).all()
 
@@ -165,8 +165,8 @@ def test_the_script_end_to_end(stand_in, exported, name, waveform, run_script, t
     assert cut.status == 1 and "bin/decompress --on_damage" in cut.stderr
     status = run_script("client", "status", *rest)
     assert status.status == 0 and "AVAILABLE" in status.stdout
-    told = run_script("client", "metadata", *rest, "--json")
-    assert json.loads(told.stdout)["training"] == {"loss": "mse"}
+    metadata = run_script("client", "metadata", *rest, "--json")
+    assert json.loads(metadata.stdout)["training"] == {"loss": "mse"}
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,10 @@ def answers(exported, waveform) -> dict:
             inputs = {"waveform": waveforms[:rows, :samples], "bpp": _rates(rows)}
             requests["compress_audio", samples, rows] = ("compress_audio", inputs)
     requests["metadata", 0, 1] = ("metadata", {"ask": [b""]})
-    found = dict(zip(requests, run_in_cpp(exported.version, list(requests.values()))))
-    coded = {key: answer["bitstring_bytes"] for key, answer in found.items() if key[0].startswith("compress")}
+    outputs = dict(zip(requests, run_in_cpp(exported.version, list(requests.values()))))
+    coded = {
+        key: answer["bitstring_bytes"] for key, answer in outputs.items() if key[0].startswith("compress")
+    }
     again = {
         (key[0].replace("compress", "decompress"), *key[1:]): (
             key[0].replace("compress", "decompress"),
@@ -61,9 +63,9 @@ def answers(exported, waveform) -> dict:
         )
         for key, strings in coded.items()
     }
-    found.update(zip(again, run_in_cpp(exported.version, list(again.values()))))
-    assert not [answer for answer in found.values() if isinstance(answer, str)]
-    return found
+    outputs.update(zip(again, run_in_cpp(exported.version, list(again.values()))))
+    assert not [answer for answer in outputs.values() if isinstance(answer, str)]
+    return outputs
 
 
 def test_all_signatures_are_there(exported):
@@ -80,11 +82,11 @@ def test_all_signatures_are_there(exported):
 
 @pytest.mark.parametrize("frames", FRAMES)
 def test_reconstructions_are_those_of_the_model(local_codec, answers, frames):
-    found = answers["serving_default", frames, 7]
+    outputs = answers["serving_default", frames, 7]
     frozen = local_codec.model.module
     for row, image in enumerate(_images(frames)):
         expected = codec_image(frozen, image, BPP)
-        np.testing.assert_allclose(found["reconstruction"][row], expected, atol=1e-5)
+        np.testing.assert_allclose(outputs["reconstruction"][row], expected, atol=1e-5)
 
 
 def codec_image(module, image: np.ndarray, bpp: float) -> np.ndarray:
@@ -95,15 +97,17 @@ def codec_image(module, image: np.ndarray, bpp: float) -> np.ndarray:
 @pytest.mark.parametrize("frames", FRAMES)
 def test_symbols_and_images_are_those_of_keras(exported, answers, frames):
     """Of the layers themselves, at the step that was chosen; the whole image at once."""
-    found = answers["decompress", frames, 7]["image"]
-    assert_as_keras(exported.model, exported.version, _images(frames), answers["compress", frames, 7], found)
+    outputs = answers["decompress", frames, 7]["image"]
+    assert_as_keras(
+        exported.model, exported.version, _images(frames), answers["compress", frames, 7], outputs
+    )
 
 
 def test_a_row_does_not_depend_on_the_rows_beside_it(answers):
-    for (signature, length, rows), found in answers.items():
+    for (signature, length, rows), outputs in answers.items():
         if rows == 7:
             alone = answers[signature, length, 1]
-            for name, value in found.items():
+            for name, value in outputs.items():
                 if isinstance(value, list):
                     assert value[0] == alone[name][0], (signature, name)
                 else:
@@ -114,21 +118,21 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(answers):
 
 def test_rates_are_at_or_under_what_was_asked(exported, answers):
     entropy = exported.model.get_config()["bottleneck"] == "entropy"
-    asked = np.linspace(0.3, 1.5, 7)
+    requested = np.linspace(0.3, 1.5, 7)
     for frames in FRAMES:
-        found = answers["compress", frames, 7]
+        outputs = answers["compress", frames, 7]
         columns = -(-frames // 16)
         if not entropy:
-            np.testing.assert_allclose(found["bpp"], BPP * 16 * columns / frames, rtol=1e-6)
-            for string in found["bitstring_bytes"]:
+            np.testing.assert_allclose(outputs["bpp"], BPP * 16 * columns / frames, rtol=1e-6)
+            for string in outputs["bitstring_bytes"]:
                 # Exactly the bound on the padded image.
                 bits = 8 * (len(string) - bitstring.PREFIX_BYTES)
                 assert bits == BPP * FRONT_END.mels * 16 * columns
             continue
-        assert (found["bpp"] <= asked).all() and (np.diff(found["step"]) <= 0).all()
-        assert found["step"][0] > found["step"][-1]
+        assert (outputs["bpp"] <= requested).all() and (np.diff(outputs["step"]) <= 0).all()
+        assert outputs["step"][0] > outputs["step"][-1]
         count = 3 * columns * 8
-        assert {len(string) for string in found["bitstring_bytes"]} == {16 + packed_bytes(count, 16)}
+        assert {len(string) for string in outputs["bitstring_bytes"]} == {16 + packed_bytes(count, 16)}
     np.testing.assert_array_equal(answers["compress", FRAMES[0], 7]["shape"], [[48, FRAMES[0], 1]] * 7)
 
 
@@ -152,13 +156,13 @@ def test_files_of_the_servers_bytes_are_what_the_codec_writes(exported, local_co
 
 
 def test_sound_from_the_server_is_as_near_as_the_codecs(local_codec, answers, waveform):
-    found = answers["decompress_audio", 12000, 7]["waveform"]
-    assert found.shape == (7, 12000) and found.dtype == np.float32
+    outputs = answers["decompress_audio", 12000, 7]["waveform"]
+    assert outputs.shape == (7, 12000) and outputs.dtype == np.float32
     sound, _ = local_codec.decompress(local_codec.compress(waveform, 8000))
     # The phase is another, and the spectrum much the same.
-    spectra = [np.log(np.asarray(mel_of(x)) + 1e-3) for x in (found[0], sound)]
+    spectra = [np.log(np.asarray(mel_of(x)) + 1e-3) for x in (outputs[0], sound)]
     assert np.mean(np.abs(spectra[0] - spectra[1])) < 0.5
-    assert not found[6].any()
+    assert not outputs[6].any()
 
 
 def mel_of(waveform: np.ndarray) -> tf.Tensor:
@@ -169,10 +173,10 @@ def mel_of(waveform: np.ndarray) -> tf.Tensor:
 def test_metrics_are_those_of_the_library(answers, frames):
     images = tf.constant(_images(frames))
     other = tf.clip_by_value(images + 0.1, 0, 1)
-    found = answers["metrics", frames, 7]
-    np.testing.assert_allclose(found["mse"], losses.mse(images, other), rtol=1e-5)
-    np.testing.assert_allclose(found["nlpd"], losses.nlpd(images, other), rtol=1e-4)
-    np.testing.assert_allclose(found["ms_ssim"], losses.ms_ssim(images, other, scales=3), rtol=1e-4)
+    outputs = answers["metrics", frames, 7]
+    np.testing.assert_allclose(outputs["mse"], losses.mse(images, other), rtol=1e-5)
+    np.testing.assert_allclose(outputs["nlpd"], losses.nlpd(images, other), rtol=1e-4)
+    np.testing.assert_allclose(outputs["ms_ssim"], losses.ms_ssim(images, other, scales=3), rtol=1e-4)
 
 
 def test_metadata_is_what_the_exporter_recorded(exported, answers):
@@ -256,11 +260,11 @@ def test_what_is_wrong_is_refused_and_the_next_request_is_answered(exported, wav
 
 def test_a_model_of_fixed_frames_takes_those_and_no_others(run_folder, waveform):
     version = exported_once(run_folder, "entropy_fixed", "entropy", frames=64)
-    known = signature_defs(version)
-    image = known["serving_default"].inputs["image"].tensor_shape
+    signatures = signature_defs(version)
+    image = signatures["serving_default"].inputs["image"].tensor_shape
     assert [dim.size for dim in image.dim] == [-1, 48, 64, 1]
     samples = FRONT_END.samples(64)
-    assert [dim.size for dim in known["decompress_audio"].outputs["waveform"].tensor_shape.dim] == [
+    assert [dim.size for dim in signatures["decompress_audio"].outputs["waveform"].tensor_shape.dim] == [
         -1,
         samples,
     ]

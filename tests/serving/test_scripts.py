@@ -40,12 +40,14 @@ def test_a_runs_last_checkpoint_is_exported(swept, run_script):
     run_dir = runs[0].parent
     done = run_script("export", f"--run_dir={run_dir}", "--name=again", "--json", cwd=swept)
     assert done.status == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["model"] == "saved_models/again/1"
+    report = json.loads(done.stdout)
+    assert report["model"] == "saved_models/again/1"
     trained = swept / before[run_dir.name]["model"]
-    assert found["fingerprint"] == codec.read_settings(trained)["fingerprint"]
-    assert codec.read_settings(swept / found["model"])["training"] == codec.read_settings(trained)["training"]
-    assert all((swept / path).is_file() for path in found["configs"])
+    assert report["fingerprint"] == codec.read_settings(trained)["fingerprint"]
+    assert (
+        codec.read_settings(swept / report["model"])["training"] == codec.read_settings(trained)["training"]
+    )
+    assert all((swept / path).is_file() for path in report["configs"])
 
 
 def test_of_a_sweep_the_best_run_is_exported(swept, run_script):
@@ -151,11 +153,11 @@ def _until(ready, timeout_s: float = 60.0):
     end = time.monotonic() + timeout_s
     while True:
         try:
-            found = ready()
+            result = ready()
         except ServerError:
-            found = None
-        if found:
-            return found
+            result = None
+        if result:
+            return result
         assert time.monotonic() < end, "the server did not come to it"
         time.sleep(0.1)
 

@@ -75,15 +75,15 @@ def time_in_cpp(
 
 def _job(saved_model: str | Path, request: Request, folder: Path, stem: str) -> dict[str, Any]:
     signature, inputs = request
-    known = signature_defs(saved_model)[signature]
+    signature_def = signature_defs(saved_model)[signature]
     cpp_runtime.write_values(
         folder / f"in{stem}.npz", {name: _plain(value) for name, value in inputs.items()}
     )
     return {
         "inputs": f"in{stem}.npz",
         "outputs": f"out{stem}.npz",
-        "feeds": {name: tensor.name for name, tensor in known.inputs.items()},
-        "fetches": {name: tensor.name for name, tensor in known.outputs.items()},
+        "feeds": {name: tensor.name for name, tensor in signature_def.inputs.items()},
+        "fetches": {name: tensor.name for name, tensor in signature_def.outputs.items()},
     }
 
 

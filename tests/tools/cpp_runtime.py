@@ -88,10 +88,10 @@ class SavedModelSession:
 
     def _port(self, name: str) -> _Port:
         operation, _, index = name.partition(":")
-        found = self._tf.TF_GraphOperationByName(self._graph, operation.encode())
-        if not found:
+        pointer = self._tf.TF_GraphOperationByName(self._graph, operation.encode())
+        if not pointer:
             raise RuntimeError(f"no operation {operation}")
-        return _Port(found, int(index or 0))
+        return _Port(pointer, int(index or 0))
 
     def _tensor(self, value: Any) -> int:
         if isinstance(value, list):
@@ -187,10 +187,10 @@ def _answer(session: SavedModelSession, request: dict[str, Any], folder: Path) -
     values = read_values(folder / request["inputs"])
     feeds = {request["feeds"][name]: value for name, value in values.items()}
     try:
-        found = session.run(feeds, list(request["fetches"].values()))
+        outputs = session.run(feeds, list(request["fetches"].values()))
     except RuntimeError as error:
         return {"error": str(error)}
-    write_values(folder / request["outputs"], dict(zip(request["fetches"], found)))
+    write_values(folder / request["outputs"], dict(zip(request["fetches"], outputs)))
     return {"error": None}
 
 

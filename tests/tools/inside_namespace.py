@@ -79,16 +79,16 @@ def signatures(export_dir: Path) -> None:
     expected += run_in_cpp(version, requests[4:])
     with running(export_dir):
         for connection in connections():
-            for (signature, inputs), known in zip(requests, expected):
-                found = connection.call("tiny", signature, inputs)
-                if set(found) == {""}:
-                    found = {next(iter(known)): found[""]}
-                for name, value in known.items():
+            for (signature, inputs), reference in zip(requests, expected):
+                outputs = connection.call("tiny", signature, inputs)
+                if set(outputs) == {""}:
+                    outputs = {next(iter(reference)): outputs[""]}
+                for name, value in reference.items():
                     if isinstance(value, list):
-                        assert found[name] == value, (signature, name)
+                        assert outputs[name] == value, (signature, name)
                     else:
                         np.testing.assert_allclose(
-                            found[name], value, atol=1e-4, err_msg=f"{signature} {name}"
+                            outputs[name], value, atol=1e-4, err_msg=f"{signature} {name}"
                         )
             here = Codec.load(version)
             served = ServedCodec(connection, "tiny")
@@ -131,14 +131,14 @@ def batching(export_dir: Path) -> None:
     with running(export_dir, "--batching"):
         connection = connections()[1]
         with ThreadPoolExecutor(8) as pool:
-            asked = requests * 10
-            answers = list(pool.map(lambda request: connection.call("tiny_fixed", *request), asked))
-        for found, known in zip(answers, expected * 10):
-            for name, value in known.items():
+            repeated = requests * 10
+            answers = list(pool.map(lambda request: connection.call("tiny_fixed", *request), repeated))
+        for outputs, reference in zip(answers, expected * 10):
+            for name, value in reference.items():
                 if isinstance(value, list):
-                    assert found[name] == value, name
+                    assert outputs[name] == value, name
                 else:
-                    np.testing.assert_allclose(found[name], value, atol=1e-5)
+                    np.testing.assert_allclose(outputs[name], value, atol=1e-5)
 
 
 def new_version(export_dir: Path) -> None:

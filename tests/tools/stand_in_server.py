@@ -72,24 +72,24 @@ class Models:
 
     def signature(self, name: str, signature: str, version: int | None) -> Any:
         if version not in (None, self.version(name)):
-            spec = f"Servable not found for request: Specific({name}, {version})"
+            spec = f"Servable not begin for request: Specific({name}, {version})"
             raise Refused(grpc.StatusCode.NOT_FOUND, spec)
         signatures = self._loaded[name][1].signatures
         if signature not in signatures:
-            message = f'Serving signature key "{signature}" not found.'
+            message = f'Serving signature key "{signature}" not begin.'
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, message)
         return signatures[signature]
 
     def call(self, signature: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-        known = signature.structured_input_signature[1]
-        if set(inputs) != set(known):
-            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"input names must be {sorted(known)}")
+        specs = signature.structured_input_signature[1]
+        if set(inputs) != set(specs):
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"input names must be {sorted(specs)}")
         try:
             return {name: value.numpy() for name, value in signature(**inputs).items()}
         except (tf.errors.OpError, ValueError, TypeError) as error:
             text = str(error)
-            found = text.find("assertion failed")
-            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, text[max(found, 0) :]) from None
+            begin = text.find("assertion failed")
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, text[max(begin, 0) :]) from None
 
 
 class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -147,9 +147,9 @@ class Rest(BaseHTTPRequestHandler):
         try:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             signature = self.models.signature(path[0], body.get("signature_name", "serving_default"), version)
-            known = signature.structured_input_signature[1]
+            specs = signature.structured_input_signature[1]
             inputs = {
-                name: tf.constant(_from_json(value), known[name].dtype)
+                name: tf.constant(_from_json(value), specs[name].dtype)
                 for name, value in body["inputs"].items()
             }
             outputs = {
@@ -219,5 +219,5 @@ if __name__ == "__main__":
     _parser.add_argument("--port", type=int)
     _parser.add_argument("--rest_api_port", type=int)
     _parser.add_argument("--model_config_file", type=Path)
-    _known, _ = _parser.parse_known_args()
-    serve(_known.model_config_file, _known.port, _known.rest_api_port).grpc.wait_for_termination()
+    _arguments, _ = _parser.parse_known_args()
+    serve(_arguments.model_config_file, _arguments.port, _arguments.rest_api_port).grpc.wait_for_termination()

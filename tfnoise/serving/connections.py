@@ -28,6 +28,9 @@ class ServerError(InputError):
 class VersionStatus(NamedTuple):
     """The state of a version of a model on a server.
 
+    >>> VersionStatus(2, "AVAILABLE", "").is_available
+    True
+
     Attributes:
       version: number of the version.
       state: "AVAILABLE", or "START", "LOADING", "UNLOADING", "END".
@@ -75,7 +78,8 @@ class Connection(Protocol):
 class RestConnection:
     """Requests over HTTP; see `Connection`. A signature with one output gives it under the name "".
 
-        status = RestConnection("localhost:8501").status("best")
+    >>> RestConnection(timeout_s=5).address
+    'localhost:8501'
 
     Args:
       address: HOST:PORT; None: localhost:8501.

@@ -29,6 +29,11 @@ _POLL_S = 30
 def write_server_config(export_dir: str | Path) -> list[Path]:
     """Writes models.config, batching.config and monitoring.config for all models below a folder.
 
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in write_server_config(folder)]
+    ['models.config', 'batching.config', 'monitoring.config']
+
     Args:
       export_dir: the folder of the models.
 
@@ -50,7 +55,11 @@ def write_server_config(export_dir: str | Path) -> list[Path]:
 
 
 def exported_models(export_dir: str | Path) -> list[Path]:
-    """The folders `EXPORT_DIR/NAME` of models that tfnoise exported, sorted."""
+    """The folders `EXPORT_DIR/NAME` of models that tfnoise exported, sorted.
+
+    >>> exported_models("no/such/folder")
+    []
+    """
     folder = Path(export_dir)
     return sorted(filter(_is_ours, folder.iterdir())) if folder.is_dir() else []
 
