@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tests.tiny_models import FRONT_END, exported_once
 from tests.tools.cpp_process import run_in_cpp, signature_defs
-from tests.tools.keras_check import assert_as_keras
+from tests.tools.outputs import assert_as_keras, assert_outputs
 from tfnoise import codec, losses
 from tfnoise.audio import mel_spectrogram
 from tfnoise.codec import bitstring
@@ -36,84 +36,62 @@ def _rates(rows: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def answers(exported, waveform) -> dict:
-    """Of every signature, for two lengths and batches of 1 and 7, in one process."""
+    """Outputs by signature, length and rows: of two lengths and batches of 1 and 7, in one process."""
     waveforms = np.stack([waveform * gain for gain in (1, 0.5, 0.1, -1, 0.01, 0.7, 1e-9)])
-    requests = {}
-    for frames in FRAMES:
-        for rows in (1, 7):
+    inputs = {("metadata", 0, 1): {"ask": [b""]}}
+    for rows in (1, 7):
+        rates = np.linspace(0.3, 1.5, 7).astype(np.float32)[:rows]
+        for frames in FRAMES:
             images = _images(frames)[:rows]
-            rates = np.linspace(0.3, 1.5, 7).astype(np.float32)[:rows]
-            requests["serving_default", frames, rows] = ("serving_default", {"image": images})
-            requests["compress", frames, rows] = ("compress", {"image": images, "bpp": rates})
+            inputs["serving_default", frames, rows] = {"image": images}
+            inputs["compress", frames, rows] = {"image": images, "bpp": rates}
             other = np.clip(images + 0.1, 0, 1)
-            requests["metrics", frames, rows] = ("metrics", {"image": other, "reference": images})
-    for samples in (3000, 12000):
-        for rows in (1, 7):
-            inputs = {"waveform": waveforms[:rows, :samples], "bpp": _rates(rows)}
-            requests["compress_audio", samples, rows] = ("compress_audio", inputs)
-    requests["metadata", 0, 1] = ("metadata", {"ask": [b""]})
-    outputs = dict(zip(requests, run_in_cpp(exported.version, list(requests.values()))))
+            inputs["metrics", frames, rows] = {"image": other, "reference": images}
+        for samples in (3000, 12000):
+            sound = {"waveform": waveforms[:rows, :samples], "bpp": _rates(rows)}
+            inputs["compress_audio", samples, rows] = sound
+    outputs = _run_all(exported, inputs)
     coded = {
-        key: answer["bitstring_bytes"] for key, answer in outputs.items() if key[0].startswith("compress")
+        (signature.replace("compress", "decompress"), *key): {"bitstring_bytes": answer["bitstring_bytes"]}
+        for (signature, *key), answer in outputs.items()
+        if signature.startswith("compress")
     }
-    again = {
-        (key[0].replace("compress", "decompress"), *key[1:]): (
-            key[0].replace("compress", "decompress"),
-            {"bitstring_bytes": strings},
-        )
-        for key, strings in coded.items()
-    }
-    outputs.update(zip(again, run_in_cpp(exported.version, list(again.values()))))
-    assert not [answer for answer in outputs.values() if isinstance(answer, str)]
-    return outputs
+    return {**outputs, **_run_all(exported, coded)}
 
 
-def test_all_signatures_are_there(exported):
-    assert set(signature_defs(exported.version)) == {
-        "serving_default",
-        "compress",
-        "decompress",
-        "compress_audio",
-        "decompress_audio",
-        "metrics",
-        "metadata",
-    }
+def _run_all(exported, inputs: dict) -> dict:
+    requests = [(signature, values) for (signature, *_), values in inputs.items()]
+    outputs = run_in_cpp(exported.version, requests)
+    assert not [answer for answer in outputs if isinstance(answer, str)]
+    return dict(zip(inputs, outputs))
+
+
+def test_all_signatures_are_there(exported, answers):
+    signatures = {signature for signature, *_ in answers}
+    assert len(signatures) == 7 and set(signature_defs(exported.version)) == signatures
 
 
 @pytest.mark.parametrize("frames", FRAMES)
 def test_reconstructions_are_those_of_the_model(local_codec, answers, frames):
-    outputs = answers["serving_default", frames, 7]
-    frozen = local_codec.model.module
-    for row, image in enumerate(_images(frames)):
-        expected = codec_image(frozen, image, BPP)
-        np.testing.assert_allclose(outputs["reconstruction"][row], expected, atol=1e-5)
-
-
-def codec_image(module, image: np.ndarray, bpp: float) -> np.ndarray:
-    """As the codec does it, block by block."""
-    return code_in_blocks(module, image, bpp).reconstruction
+    """As the codec makes them, block by block."""
+    outputs = answers["serving_default", frames, 7]["reconstruction"]
+    for image, output in zip(_images(frames), outputs):
+        expected = code_in_blocks(local_codec.model.module, image, BPP).reconstruction
+        np.testing.assert_allclose(output, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("frames", FRAMES)
 def test_symbols_and_images_are_those_of_keras(exported, answers, frames):
     """Of the layers themselves, at the step that was chosen; the whole image at once."""
-    outputs = answers["decompress", frames, 7]["image"]
-    assert_as_keras(
-        exported.model, exported.version, _images(frames), answers["compress", frames, 7], outputs
-    )
+    coded, decoded = (answers[signature, frames, 7] for signature in ("compress", "decompress"))
+    assert_as_keras(exported.model, exported.version, _images(frames), coded, decoded["image"])
 
 
 def test_a_row_does_not_depend_on_the_rows_beside_it(answers):
     for (signature, length, rows), outputs in answers.items():
         if rows == 7:
-            alone = answers[signature, length, 1]
-            for name, value in outputs.items():
-                if isinstance(value, list):
-                    assert value[0] == alone[name][0], (signature, name)
-                else:
-                    np.testing.assert_allclose(
-                        value[0], alone[name][0], atol=1e-6, err_msg=f"{signature} {name}"
-                    )
+            first = {name: value[:1] for name, value in outputs.items()}
+            assert_outputs(first, answers[signature, length, 1], 1e-6, signature)
 
 
 def test_rates_are_at_or_under_what_was_asked(exported, answers):
@@ -160,13 +138,9 @@ def test_sound_from_the_server_is_as_near_as_the_codecs(local_codec, answers, wa
     assert outputs.shape == (7, 12000) and outputs.dtype == np.float32
     sound, _ = local_codec.decompress(local_codec.compress(waveform, 8000))
     # The phase is another, and the spectrum much the same.
-    spectra = [np.log(np.asarray(mel_of(x)) + 1e-3) for x in (outputs[0], sound)]
+    spectra = [np.log(mel_spectrogram(x, FRONT_END) + 1e-3) for x in (outputs[0], sound)]
     assert np.mean(np.abs(spectra[0] - spectra[1])) < 0.5
     assert not outputs[6].any()
-
-
-def mel_of(waveform: np.ndarray) -> tf.Tensor:
-    return mel_spectrogram(waveform, FRONT_END)
 
 
 @pytest.mark.parametrize("frames", FRAMES)
@@ -183,6 +157,10 @@ def test_metadata_is_what_the_exporter_recorded(exported, answers):
     assert json.loads(answers["metadata", 0, 1]["metadata"][0]) == codec.read_settings(exported.version)
 
 
+def _strings(strings: list[bytes]) -> dict:
+    return {"bitstring_bytes": strings}
+
+
 def _with_extent(string: bytes, extent: int) -> bytes:
     return string[:12] + struct.pack("<I", extent) + string[16:]
 
@@ -195,10 +173,11 @@ def test_what_is_wrong_is_refused_and_the_next_request_is_answered(exported, wav
     )
     string = coded["bitstring_bytes"][0]
     (low,) = run_in_cpp(exported.version, [("compress", {"image": images[:1, :32], "bpp": _rates(1)})])
+    low = _strings(low["bitstring_bytes"])
     loud = string[:8] + struct.pack("<f", 400.0) + string[12:]
     bad = [
-        ("decompress_audio", {"bitstring_bytes": low["bitstring_bytes"]}, "48 pixels"),
-        ("decompress_audio", {"bitstring_bytes": [loud]}, "reference"),
+        ("decompress_audio", low, "48 pixels"),
+        ("decompress_audio", _strings([loud]), "reference"),
         ("compress", {**good, "image": images[:0], "bpp": _rates(0)}, "image is an empty batch"),
         ("compress", {**good, "image": images * np.nan}, "NaN or infinite"),
         ("compress", {**good, "image": images * np.inf}, "NaN or infinite"),
@@ -226,31 +205,31 @@ def test_what_is_wrong_is_refused_and_the_next_request_is_answered(exported, wav
         ("compress_audio", {"waveform": sound * 1e9, "bpp": _rates(2)}, "full scale of 1"),
         ("compress_audio", {"waveform": sound[0], "bpp": _rates(1)}, "[12000] is not compatible"),
         ("compress_audio", {"waveform": np.zeros([1, 2**24], np.float32), "bpp": _rates(1)}, "too large"),
-        ("decompress", {"bitstring_bytes": []}, "empty batch"),
-        ("decompress", {"bitstring_bytes": [b""]}, "not even its prefix"),
-        ("decompress", {"bitstring_bytes": [string[:15]]}, "not even its prefix"),
-        ("decompress", {"bitstring_bytes": [string[:16]]}, "wrong length"),
-        ("decompress", {"bitstring_bytes": [string[:-1]]}, "wrong length"),
-        ("decompress", {"bitstring_bytes": [string + b"\0"]}, "wrong length"),
-        ("decompress", {"bitstring_bytes": [string, string[:-1]]}, "wrong length"),
-        ("decompress", {"bitstring_bytes": [os.urandom(len(string))]}, ""),
-        ("decompress", {"bitstring_bytes": [b"\2" + string[1:]]}, "version 1"),
-        ("decompress", {"bitstring_bytes": [string[:1] + b"\xff" + string[2:]]}, "steps"),
-        ("decompress", {"bitstring_bytes": [string[:4] + b"abcd" + string[8:]]}, "another model"),
-        ("decompress", {"bitstring_bytes": [string[:8] + b"\xff" * 4 + string[12:]]}, "reference"),
-        ("decompress", {"bitstring_bytes": [_with_extent(string, 0)]}, "empty"),
-        ("decompress", {"bitstring_bytes": [_with_extent(string, 2**31 - 1)]}, "too large"),
-        ("decompress", {"bitstring_bytes": [_with_extent(string, 2**32 - 1)]}, "empty"),
-        ("decompress", {"bitstring_bytes": [string, sounds["bitstring_bytes"][0]]}, "one shape"),
-        ("decompress_audio", {"bitstring_bytes": [string[:-1]]}, "wrong length"),
-        ("decompress_audio", {"bitstring_bytes": [b"RIFF" + bytes(100)]}, "version 1"),
+        ("decompress", _strings([]), "empty batch"),
+        ("decompress", _strings([b""]), "not even its prefix"),
+        ("decompress", _strings([string[:15]]), "not even its prefix"),
+        ("decompress", _strings([string[:16]]), "wrong length"),
+        ("decompress", _strings([string[:-1]]), "wrong length"),
+        ("decompress", _strings([string + b"\0"]), "wrong length"),
+        ("decompress", _strings([string, string[:-1]]), "wrong length"),
+        ("decompress", _strings([os.urandom(len(string))]), ""),
+        ("decompress", _strings([b"\2" + string[1:]]), "version 1"),
+        ("decompress", _strings([string[:1] + b"\xff" + string[2:]]), "steps"),
+        ("decompress", _strings([string[:4] + b"abcd" + string[8:]]), "another model"),
+        ("decompress", _strings([string[:8] + b"\xff" * 4 + string[12:]]), "reference"),
+        ("decompress", _strings([_with_extent(string, 0)]), "empty"),
+        ("decompress", _strings([_with_extent(string, 2**31 - 1)]), "too large"),
+        ("decompress", _strings([_with_extent(string, 2**32 - 1)]), "empty"),
+        ("decompress", _strings([string, sounds["bitstring_bytes"][0]]), "one shape"),
+        ("decompress_audio", _strings([string[:-1]]), "wrong length"),
+        ("decompress_audio", _strings([b"RIFF" + bytes(100)]), "version 1"),
     ]
     if exported.model.get_config()["bottleneck"] == "entropy":
         beyond = string[:-2] + b"\xff\x7f"
-        bad.append(("decompress", {"bitstring_bytes": [beyond]}, "beyond the model's tables"))
+        bad.append(("decompress", _strings([beyond]), "beyond the model's tables"))
     requests = []
     for signature, inputs, _ in bad:
-        requests += [(signature, inputs), ("decompress", {"bitstring_bytes": [string]})]
+        requests += [(signature, inputs), ("decompress", _strings([string]))]
     answers = run_in_cpp(exported.version, requests)
     for (signature, _, message), refusal, next_answer in zip(bad, answers[::2], answers[1::2]):
         assert isinstance(refusal, str), (signature, message, refusal)
@@ -264,34 +243,27 @@ def test_a_model_of_fixed_frames_takes_those_and_no_others(run_folder, waveform)
     image = signatures["serving_default"].inputs["image"].tensor_shape
     assert [dim.size for dim in image.dim] == [-1, 48, 64, 1]
     samples = FRONT_END.samples(64)
-    assert [dim.size for dim in signatures["decompress_audio"].outputs["waveform"].tensor_shape.dim] == [
-        -1,
-        samples,
-    ]
+    output = signatures["decompress_audio"].outputs["waveform"].tensor_shape
+    assert [dim.size for dim in output.dim] == [-1, samples]
     images, sound = _images(64, 3), waveform[None, :samples]
-    answers = run_in_cpp(
-        version,
-        [
-            ("compress", {"image": images, "bpp": _rates(3)}),
-            ("serving_default", {"image": images[:, :, :48]}),
-            ("compress_audio", {"waveform": sound, "bpp": _rates(1)}),
-            ("compress_audio", {"waveform": sound[:, :-1], "bpp": _rates(1)}),
-            ("metrics", {"image": images, "reference": images}),
-        ],
-    )
-    assert len(answers[0]["bitstring_bytes"]) == 3 and len(answers[2]["bitstring_bytes"]) == 1
-    assert "not compatible" in answers[1] and "not compatible" in answers[3]
-    np.testing.assert_allclose(answers[4]["ms_ssim"], 1, atol=1e-6)
+    requests = [
+        ("compress", {"image": images, "bpp": _rates(3)}),
+        ("serving_default", {"image": images[:, :, :48]}),
+        ("compress_audio", {"waveform": sound, "bpp": _rates(1)}),
+        ("compress_audio", {"waveform": sound[:, :-1], "bpp": _rates(1)}),
+        ("metrics", {"image": images, "reference": images}),
+    ]
+    coded, narrow, coded_sound, short, metrics = run_in_cpp(version, requests)
+    assert len(coded["bitstring_bytes"]) == 3 and len(coded_sound["bitstring_bytes"]) == 1
+    assert "not compatible" in narrow and "not compatible" in short
+    np.testing.assert_allclose(metrics["ms_ssim"], 1, atol=1e-6)
     # It is the same model: bytes of one are bytes of the other.
-    decoded, wrong = run_in_cpp(
-        version,
-        [
-            ("decompress_audio", {"bitstring_bytes": answers[2]["bitstring_bytes"]}),
-            ("decompress", {"bitstring_bytes": [_with_extent(answers[0]["bitstring_bytes"][0], 32)]}),
-        ],
-    )
-    assert decoded["waveform"].shape == (1, samples)
-    assert isinstance(wrong, str)
+    requests = [
+        ("decompress_audio", _strings(coded_sound["bitstring_bytes"])),
+        ("decompress", _strings([_with_extent(coded["bitstring_bytes"][0], 32)])),
+    ]
+    decoded, wrong = run_in_cpp(version, requests)
+    assert decoded["waveform"].shape == (1, samples) and isinstance(wrong, str)
 
 
 def test_every_warm_up_request_is_answered(exported):

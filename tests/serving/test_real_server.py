@@ -29,40 +29,26 @@ def binary() -> str:
     return named
 
 
-def _in_namespace(what: str, export_dir: Path, repo_root: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "bottleneck", "frames"),
+    [
+        # Every signature gives what the runtime in C++ gives.
+        ("signatures", "entropy", None),
+        ("signatures", "levels", None),
+        # They are refused, and the server lives.
+        ("bad_requests", "levels", None),
+        # Requests of several clients are joined to batches.
+        ("batching", "levels", 64),
+        # It appears, and the old one serves until then.
+        ("new_version", "levels", None),
+    ],
+)
+def test_a_real_server(binary, part, bottleneck, frames, repo_root, tmp_path):
     """Runs a part of inside_namespace.py where loopback is all there is."""
-    inner = [sys.executable, str(INSIDE), what, str(export_dir)]
-    command = [
-        "unshare",
-        "--map-root-user",
-        "--net",
-        "sh",
-        "-c",
-        'ip link set lo up && exec "$@"',
-        "sh",
-        *inner,
-    ]
+    model_folder = tmp_path / ("tiny_fixed" if frames else "tiny")
+    serving.export_model(tiny_autoencoder(bottleneck), FRONT_END, model_folder, {"number": 1}, frames)
+    command = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    command += [sys.executable, str(INSIDE), part, str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(repo_root)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("bottleneck", ["entropy", "levels"])
-def test_every_signature_is_what_the_runtime_in_cpp_gives(binary, bottleneck, repo_root, tmp_path):
-    serving.export_model(tiny_autoencoder(bottleneck), FRONT_END, tmp_path / "tiny", {})
-    _in_namespace("signatures", tmp_path, repo_root)
-
-
-def test_bad_requests_are_refused_and_the_server_lives(binary, repo_root, tmp_path):
-    serving.export_model(tiny_autoencoder("levels"), FRONT_END, tmp_path / "tiny", {})
-    _in_namespace("bad_requests", tmp_path, repo_root)
-
-
-def test_mixed_clients_of_the_fixed_variant_are_joined_to_batches(binary, repo_root, tmp_path):
-    serving.export_model(tiny_autoencoder("levels"), FRONT_END, tmp_path / "tiny_fixed", {}, frames=64)
-    _in_namespace("batching", tmp_path, repo_root)
-
-
-def test_a_new_version_appears(binary, repo_root, tmp_path):
-    serving.export_model(tiny_autoencoder("levels"), FRONT_END, tmp_path / "tiny", {"number": 1})
-    _in_namespace("new_version", tmp_path, repo_root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -35,31 +36,25 @@ def swept(tmp_path_factory) -> Path:
 
 
 def test_a_runs_last_checkpoint_is_exported(swept, run_script):
-    runs = sorted((swept / "runs").rglob("flags.json"))
-    before = {run.parent.name: json.loads((run.parent / "finished.json").read_text()) for run in runs}
-    run_dir = runs[0].parent
-    done = run_script("export", f"--run_dir={run_dir}", "--name=again", "--json", cwd=swept)
+    run = min((swept / "runs").rglob("finished.json"))
+    done = run_script("export", f"--run_dir={run.parent}", "--name=again", "--json", cwd=swept)
     assert done.status == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["model"] == "saved_models/again/1"
-    trained = swept / before[run_dir.name]["model"]
-    assert report["fingerprint"] == codec.read_settings(trained)["fingerprint"]
-    assert (
-        codec.read_settings(swept / report["model"])["training"] == codec.read_settings(trained)["training"]
-    )
+    models = (swept / report["model"], swept / json.loads(run.read_text())["model"])
+    again, trained = (codec.read_settings(model) for model in models)
+    assert report["fingerprint"] == again["fingerprint"] == trained["fingerprint"]
+    assert again["training"] == trained["training"]
     assert all((swept / path).is_file() for path in report["configs"])
 
 
 def test_of_a_sweep_the_best_run_is_exported(swept, run_script):
-    runs = [path.parent for path in sorted((swept / "runs").rglob("finished.json"))]
-    distortions = {
-        run.name: json.loads((run / "finished.json").read_text())["last"]["distortion"] for run in runs
-    }
-    best = min(distortions, key=distortions.get)
-    done = run_script("export", f"--run_dir={runs[0].parent}", "--export_dir=best", cwd=swept)
+    finished = list((swept / "runs").rglob("finished.json"))
+    run = min(finished, key=lambda path: json.loads(path.read_text())["last"]["distortion"]).parent
+    done = run_script("export", f"--run_dir={run.parent}", "--export_dir=best", cwd=swept)
     assert done.status == 0, done.stderr
-    assert f"{best}: the best of 2 runs by distortion" in done.stdout
-    assert (swept / "best" / best / "1" / "saved_model.pb").is_file()
+    assert f"{run.name}: the best of 2 runs by distortion" in done.stdout
+    assert (swept / "best" / run.name / "1" / "saved_model.pb").is_file()
 
 
 @pytest.mark.parametrize(
@@ -149,17 +144,14 @@ def test_what_serve_cannot_do_is_said(run_script, version_of, tmp_path, argument
     assert done.status == status and message in done.stderr and done.stderr.count("\n") == 1
 
 
-def _until(ready, timeout_s: float = 60.0):
+def _wait_for(ready, timeout_s: float = 60.0) -> None:
     end = time.monotonic() + timeout_s
-    while True:
-        try:
-            result = ready()
-        except ServerError:
-            result = None
-        if result:
-            return result
-        assert time.monotonic() < end, "the server did not come to it"
+    while time.monotonic() < end:
+        with contextlib.suppress(ServerError):
+            if ready():
+                return
         time.sleep(0.1)
+    raise AssertionError("the server did not come to it")
 
 
 def test_a_new_version_appears_whole_and_the_old_one_serves_until_then(repo_root, version_of, tmp_path):
@@ -168,15 +160,13 @@ def test_a_new_version_appears_whole_and_the_old_one_serves_until_then(repo_root
     shutil.copytree(version_of("levels"), tmp_path / "tiny" / "1")
     rest, grpc = free_ports(2)
     command = [sys.executable, str(repo_root / "bin" / "serve"), f"--export_dir={tmp_path}"]
-    environment = {**os.environ, "TENSORFLOW_MODEL_SERVER": str(STAND_IN)}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    environment["PYTHONPATH"] = str(repo_root)
-    server = subprocess.Popen(
-        [*command, f"--rest_port={rest}", f"--grpc_port={grpc}"], env=environment, stdout=subprocess.PIPE
-    )
+    command += [f"--rest_port={rest}", f"--grpc_port={grpc}"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    server_variables = {"TENSORFLOW_MODEL_SERVER": str(STAND_IN), "PATH": path, "PYTHONPATH": str(repo_root)}
+    server = subprocess.Popen(command, env={**os.environ, **server_variables}, stdout=subprocess.PIPE)
     try:
         connection = RestConnection(f"127.0.0.1:{rest}", 10)
-        _until(lambda: connection.status("tiny")[0].is_available)
+        _wait_for(lambda: connection.status("tiny")[0].is_available)
         # A version that is being written has another name, and is no version.
         half = tmp_path / "tiny" / ".export-half"
         shutil.copytree(tmp_path / "tiny" / "1", half)
@@ -188,7 +178,7 @@ def test_a_new_version_appears_whole_and_the_old_one_serves_until_then(repo_root
             seen.append(ServedCodec(connection, "tiny").settings["training"])
             return seen[-1] == {"number": 2}
 
-        _until(newest)
+        _wait_for(newest)
         assert all(training == {"loss": "mse"} for training in seen[:-1])
         assert connection.status("tiny")[0].version == 2
     finally:

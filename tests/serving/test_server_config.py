@@ -11,43 +11,35 @@ from tfnoise.serving import exported_models, server_config, write_server_config
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 
+# tensorflow_serving/servables/tensorflow/session_bundle_config.proto and config/monitoring_config.proto,
+# which tensorflow-serving-api does not hold, as far as they are used.
+_FIELDS = {
+    "BatchingParameters": {
+        "max_batch_size": (1, ".google.protobuf.Int64Value"),
+        "batch_timeout_micros": (2, ".google.protobuf.Int64Value"),
+        "max_enqueued_batches": (3, ".google.protobuf.Int64Value"),
+        "num_batch_threads": (4, ".google.protobuf.Int64Value"),
+    },
+    "PrometheusConfig": {"enable": (1, _FIELD.TYPE_BOOL), "path": (2, _FIELD.TYPE_STRING)},
+    "MonitoringConfig": {"prometheus_config": (1, ".PrometheusConfig")},
+}
 
-def _message(name: str, fields: list[tuple], nested: list | None = None):
-    """A message class with fields of (name, number, type, repeated)."""
-    file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", syntax="proto3")
+
+def _message(name: str):
+    file = descriptor_pb2.FileDescriptorProto(name="config.proto", syntax="proto3")
     file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
-    message = file.message_type.add(name=name)
-    for inner_name, inner_fields in nested or []:
-        _add_fields(message.nested_type.add(name=inner_name), inner_fields)
-    _add_fields(message, fields)
+    for message_name, fields in _FIELDS.items():
+        message = file.message_type.add(name=message_name)
+        for field_name, (number, kind) in fields.items():
+            field = message.field.add(name=field_name, number=number, label=_FIELD.LABEL_OPTIONAL)
+            if isinstance(kind, str):
+                field.type, field.type_name = _FIELD.TYPE_MESSAGE, kind
+            else:
+                field.type = kind
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
-
-
-def _add_fields(message, fields) -> None:
-    for name, number, kind, repeated in fields:
-        label = _FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL
-        field = message.field.add(name=name, number=number, label=label)
-        if isinstance(kind, str):
-            field.type, field.type_name = _FIELD.TYPE_MESSAGE, kind
-        else:
-            field.type = kind
-
-
-# tensorflow_serving/servables/tensorflow/session_bundle_config.proto and config/monitoring_config.proto,
-# which tensorflow-serving-api does not hold.
-_INT64 = ".google.protobuf.Int64Value"
-_BATCHING = [
-    ("max_batch_size", 1, _INT64, False),
-    ("batch_timeout_micros", 2, _INT64, False),
-    ("max_enqueued_batches", 3, _INT64, False),
-    ("num_batch_threads", 4, _INT64, False),
-    ("allowed_batch_sizes", 6, _FIELD.TYPE_INT64, True),
-]
-_PROMETHEUS = [("enable", 1, _FIELD.TYPE_BOOL, False), ("path", 2, _FIELD.TYPE_STRING, False)]
-_MONITORING = [("prometheus_config", 1, ".MonitoringConfig.PrometheusConfig", False)]
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))()
 
 
 def _parsed_models(text: str):
@@ -75,11 +67,10 @@ def test_names_of_any_characters_are_quoted(version_of, tmp_path):
 
 
 def test_batching_and_monitoring_are_what_the_server_knows():
-    batching = text_format.Parse(server_config.batching_config(), _message("BatchingParameters", _BATCHING)())
+    batching = text_format.Parse(server_config.batching_config(), _message("BatchingParameters"))
     assert batching.max_batch_size.value == 16 and batching.batch_timeout_micros.value > 0
     assert batching.num_batch_threads.value >= 1 and batching.max_enqueued_batches.value > 0
-    kind = _message("MonitoringConfig", _MONITORING, [("PrometheusConfig", _PROMETHEUS)])
-    monitoring = text_format.Parse(server_config.monitoring_config(), kind())
+    monitoring = text_format.Parse(server_config.monitoring_config(), _message("MonitoringConfig"))
     assert monitoring.prometheus_config.enable
     assert monitoring.prometheus_config.path == server_config.METRICS_PATH
 
@@ -92,9 +83,5 @@ def test_somebodys_own_configuration_stays(version_of, tmp_path):
     models.write_text(models.read_text() + "# a line that an export removes\n")
     assert write_server_config(tmp_path) == [models, batching, monitoring]
     assert batching.read_text() == own and "a line" not in models.read_text()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "batching.config",
-        "model",
-        "models.config",
-        "monitoring.config",
-    ]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"batching.config", "model", "models.config", "monitoring.config"}

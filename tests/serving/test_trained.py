@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.tools.cpp_process import run_in_cpp, signature_defs
-from tests.tools.keras_check import assert_as_keras
+from tests.tools.outputs import assert_as_keras
 from tfnoise import codec, serving
 from tfnoise.codec import bitstring
 from tfnoise.training import TrainingRun, TrainingSettings

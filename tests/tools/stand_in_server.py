@@ -92,16 +92,18 @@ class Models:
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, text[max(begin, 0) :]) from None
 
 
-class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
+class Grpc(
+    prediction_service_pb2_grpc.PredictionServiceServicer, model_service_pb2_grpc.ModelServiceServicer
+):
     def __init__(self, models: Models):
         self._models = models
 
     def Predict(self, request: Any, context: Any) -> Any:
         spec = request.model_spec
         version = spec.version.value if spec.HasField("version") else None
+        inputs = {name: tf.constant(tf.make_ndarray(proto)) for name, proto in request.inputs.items()}
         try:
-            signature = self._models.signature(spec.name, spec.signature_name or "serving_default", version)
-            inputs = {name: tf.constant(tf.make_ndarray(proto)) for name, proto in request.inputs.items()}
+            signature = self._models.signature(spec.name, spec.signature_name, version)
             outputs = self._models.call(signature, inputs)
         except Refused as refused:
             context.abort(*refused.args)
@@ -109,11 +111,6 @@ class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
         for name, value in outputs.items():
             response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
         return response
-
-
-class Status(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, models: Models):
-        self._models = models
 
     def GetModelStatus(self, request: Any, context: Any) -> Any:
         try:
@@ -134,11 +131,8 @@ class Rest(BaseHTTPRequestHandler):
             version = str(self.models.version(name))
         except Refused as refused:
             return self._answer(404, {"error": refused.args[1]})
-        state = {
-            "version": version,
-            "state": "AVAILABLE",
-            "status": {"error_code": "OK", "error_message": ""},
-        }
+        status = {"error_code": "OK", "error_message": ""}
+        state = {"version": version, "state": "AVAILABLE", "status": status}
         self._answer(200, {"model_version_status": [state]})
 
     def do_POST(self) -> None:
@@ -146,15 +140,10 @@ class Rest(BaseHTTPRequestHandler):
         version = int(path[1]) if len(path) > 1 else None
         try:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            signature = self.models.signature(path[0], body.get("signature_name", "serving_default"), version)
+            signature = self.models.signature(path[0], body["signature_name"], version)
             specs = signature.structured_input_signature[1]
-            inputs = {
-                name: tf.constant(_from_json(value), specs[name].dtype)
-                for name, value in body["inputs"].items()
-            }
-            outputs = {
-                name: _to_json(name, value) for name, value in self.models.call(signature, inputs).items()
-            }
+            inputs = {n: tf.constant(_from_json(v), specs[n].dtype) for n, v in body["inputs"].items()}
+            outputs = {name: _to_json(name, v) for name, v in self.models.call(signature, inputs).items()}
         except Refused as refused:
             status = 404 if refused.args[0] == grpc.StatusCode.NOT_FOUND else 400
             return self._answer(status, {"error": refused.args[1]})
@@ -204,8 +193,8 @@ def serve(config: Path, grpc_port: int = 0, rest_port: int = 0) -> Serving:
     """Starts both interfaces; a port of 0 is any that is free."""
     models = Models(config)
     server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)])
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Predictions(models), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(Status(models), server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Grpc(models), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(Grpc(models), server)
     grpc_port = server.add_insecure_port(f"127.0.0.1:{grpc_port}")
     server.start()
     handler = type("Handler", (Rest,), {"models": models})

@@ -1,4 +1,4 @@
-"""What a server gave for images, against the layers of the model in memory."""
+"""Checks of signatures' outputs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from tfnoise.autoencoder import Autoencoder
 from tfnoise.codec import bitstring
 from tfnoise.codec.packed import packed_bits
 from tfnoise.codec.tables import LARGEST_LATENT
+
+
+def assert_outputs(outputs: dict[str, Any], reference: dict[str, Any], atol: float, message: str) -> None:
+    """Outputs by name are those of a reference: strings identical, numbers within `atol`."""
+    for name, value in reference.items():
+        if isinstance(value, list):
+            assert outputs[name] == value, f"{message} {name}"
+        else:
+            np.testing.assert_allclose(outputs[name], value, atol=atol, err_msg=f"{message} {name}")
 
 
 def assert_as_keras(
