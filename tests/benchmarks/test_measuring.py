@@ -37,6 +37,10 @@ def test_wrong_usage(run_script, arguments):
     assert done.status == 2 and len(done.stderr.strip().splitlines()) == 1
 
 
+def test_the_script_starts(run_process):
+    assert run_process("benchmark", "speed").status == 2
+
+
 @pytest.mark.slow
 def test_losses_as_json(run_script):
     done = run_script("benchmark", "losses", "--rounds=5", "--json")

@@ -20,11 +20,13 @@ from tfnoise.errors import InputError
 from tfnoise.files import locked, replacing
 from tfnoise.layers.transforms import TOTAL_STRIDE
 from tfnoise.serving.signatures import Signatures
-from tfnoise.serving.warm_up import write_warm_up
 
 DECODING_SETTINGS = ("bottleneck", "filters", "kernel_size", "image_channels", "levels", "bpp")
 LATER_SETTINGS = {"normalisation": "batch", "latent_channels": None}
 """Decide decoding, too; values from before these were settings are no part of a fingerprint."""
+
+WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
+"""Requests that TensorFlow Serving makes to itself before it reports a model as available."""
 
 
 def export_model(
@@ -125,5 +127,42 @@ def _export(
         version = model_folder / str(max(versions(model_folder), default=0) + 1)
         with replacing(version) as folder:
             tf.saved_model.save(module, str(folder), signatures=signatures.functions(), options=options)
-            write_warm_up(folder, model_folder.name, signatures.examples())
+            _write_warm_up(folder, model_folder.name, signatures.examples())
     return version
+
+
+def _write_warm_up(saved_model: Path, name: str, examples: dict[str, dict[str, tf.Tensor]]) -> None:
+    """Writes one request a signature, as a TFRecord of PredictionLog messages.
+
+    They are written by their bytes, so that an export does not need the server's protocol. A server does not
+    load a model that fails on them.
+
+    Args:
+      saved_model: folder of the SavedModel.
+      name: name of the model.
+      examples: inputs by name of each signature.
+    """
+    path = saved_model / WARM_UP_FILE
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, inputs in examples.items():
+            # PredictionLog.predict_log is 6, PredictLog.request 1; PredictRequest.model_spec is 1, .inputs 2;
+            # ModelSpec.name is 1, .signature_name 3; a map's key is 1, its value 2.
+            request = _field(1, _field(1, name.encode()) + _field(3, signature.encode()))
+            for key, value in inputs.items():
+                tensor = tf.make_tensor_proto(value).SerializeToString()
+                request += _field(2, _field(1, key.encode()) + _field(2, tensor))
+            writer.write(_field(6, _field(1, request)))
+
+
+def _field(number: int, value: bytes) -> bytes:
+    """A length-delimited field of protocol buffers' wire format."""
+    return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    groups = []
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value])
