@@ -1,4 +1,7 @@
-"""The errors that a user can cause, and mend."""
+"""The errors that a user can cause, and mend.
+
+Messages name arguments and settings in backticks, as `patch_size`; the command line shows them as flags.
+"""
 
 from __future__ import annotations
 
@@ -8,4 +11,4 @@ class InputError(ValueError):
 
 
 class UsageError(InputError):
-    """Flags or arguments that do not work, or not together; the message names them and the remedy."""
+    """Settings or arguments that do not work, or not together; the message names them and the remedy."""

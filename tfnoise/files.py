@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _LONGEST_NAME_BYTES = 230
 
@@ -96,6 +98,12 @@ def locked(path: str | os.PathLike[str], wait: bool = False) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def write_json(values: Any, path: Path) -> None:
+    """Writes a JSON file, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
 
 
 def _remove(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfnoise.cli import interrupts
+from tfnoise import signals
 from tfnoise.cli.progress import Progress
 
 
@@ -21,6 +21,6 @@ def test_counts_and_values_stand_on_stderr(capsys):
 
 
 def test_a_signal_that_was_swallowed_ends_the_loop(monkeypatch):
-    monkeypatch.setattr(interrupts, "_noted", 15)
-    with Progress(2) as progress, pytest.raises(interrupts.Ended):
+    monkeypatch.setattr(signals, "_noted", 15)
+    with Progress(2) as progress, pytest.raises(signals.Ended):
         progress.update()

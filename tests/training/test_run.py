@@ -90,7 +90,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_checkpoint(t
     with pytest.raises(TrainingDiverged) as caught:
         _train(run)
     message = str(caught.value)
-    assert f"at step {run.step + 1}" in message and "--learning_rate" in message
+    assert f"at step {run.step + 1}" in message and "`learning_rate`" in message
     assert str(tmp_path / "checkpoints" / "step-0") in message
     resumed = TrainingRun(settings, tmp_path)
     assert resumed.step == 0
@@ -206,7 +206,7 @@ def test_replicas_that_cannot_share_a_batch_are_told(tmp_path):
     run = TrainingRun(TrainingSettings(**TINY, loss="mse"), tmp_path, strategy)
     assert run.chief
     strategy = type("Three", (), {"num_replicas_in_sync": 3, "cluster_resolver": None})()
-    with pytest.raises(InputError, match="--batch_size=4: 3 replicas cannot share it"):
+    with pytest.raises(InputError, match="`batch_size`=4: 3 replicas cannot share it"):
         TrainingRun(TrainingSettings(**TINY, loss="mse"), tmp_path, strategy)
 
 

@@ -1,4 +1,4 @@
-"""Where a training runs: what TF_CONFIG must hold, and devices that are not there."""
+"""Where and in which precision a training runs: TF_CONFIG, devices that are not there, bfloat16."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tfnoise.errors import InputError, UsageError
-from tfnoise.training import make_strategy
+from tfnoise.training import TrainingSettings, make_strategy, strategies
 from tfnoise.training.strategies import check_tf_config
 
 TWO = {"worker": ["a:1", "b:1"]}
@@ -17,9 +17,9 @@ TWO = {"worker": ["a:1", "b:1"]}
     "text,words",
     [
         (None, "needs TF_CONFIG in the environment"),
-        ("{", "makes no sense"),
-        ("[]", "makes no sense"),
-        (json.dumps({"cluster": TWO}), "makes no sense"),
+        ("{", "invalid"),
+        ("[]", "invalid"),
+        (json.dumps({"cluster": TWO}), "invalid"),
         (json.dumps({"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}), "HOST:PORT"),
         (json.dumps({"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}), "HOST:PORT"),
         (json.dumps({"cluster": TWO, "task": {"type": "worker", "index": 2}}), "no task worker 2"),
@@ -35,7 +35,7 @@ TWO = {"worker": ["a:1", "b:1"]}
         ),
     ],
 )
-def test_a_tf_config_that_makes_no_sense(monkeypatch, text, words):
+def test_an_invalid_tf_config(monkeypatch, text, words):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if text is not None:
         monkeypatch.setenv("TF_CONFIG", text)
@@ -51,10 +51,40 @@ def test_a_tf_config_of_two(monkeypatch):
 
 
 def test_devices_that_are_not_there():
-    with pytest.raises(InputError, match="--strategy=mirrored: this machine has no GPU"):
+    with pytest.raises(InputError, match="`strategy`=mirrored: this machine has no GPU"):
         make_strategy("mirrored")
-    with pytest.raises(InputError, match="--strategy=tpu: no TPU is found"):
+    with pytest.raises(InputError, match="`strategy`=tpu: no TPU is found"):
         make_strategy("tpu")
-    with pytest.raises(UsageError, match="--strategy=cloud: must be one of default"):
+    with pytest.raises(UsageError, match="`strategy`=cloud: must be one of default"):
         make_strategy("cloud")
     assert make_strategy("default").num_replicas_in_sync == 1
+
+
+def test_only_what_the_processor_has_is_tried(monkeypatch):
+    settings = TrainingSettings(filters=8, patch_size=32, batch_size=2, loss="mse")
+    assert isinstance(strategies.has_native_bfloat16(), bool)
+    monkeypatch.setattr(strategies, "has_native_bfloat16", lambda: False)
+    assert strategies.faster_precision(settings) == "float32"
+    monkeypatch.setattr(strategies, "has_native_bfloat16", lambda: True)
+    tried = []
+    step = strategies._step
+    monkeypatch.setattr(strategies, "_step", lambda name, *rest: tried.append(name) or step(name, *rest))
+    assert strategies.faster_precision(settings) in ("float32", "bfloat16")
+    assert tried == ["float32", "bfloat16"]
+
+
+@pytest.mark.slow
+def test_auto_is_chosen_once(run_script, tmp_path):
+    flags = "--loss=mse --filters=8 --patch_size=32 --batch_size=2 --epochs=1 --steps_per_epoch=2".split()
+    flags += ["--precision=auto", "--json"]
+    done = run_script("train", *flags)
+    assert done.status == 0, done.stderr
+    chosen = json.loads(done.stdout)["flags"]["precision"]
+    assert chosen in ("float32", "bfloat16") and f"precision: {chosen}" in done.stderr
+    again = run_script("train", *flags)
+    assert again.status == 0 and "this training is finished" in again.stderr
+    record = json.loads((tmp_path / "runs" / "mse" / "flags.json").read_text())
+    record["precision"] = "bfloat16" if chosen == "float32" else "float32"
+    (tmp_path / "runs" / "mse" / "flags.json").write_text(json.dumps(record))
+    kept = run_script("train", *flags)
+    assert kept.status == 0 and "this training is finished" in kept.stderr

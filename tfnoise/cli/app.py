@@ -23,7 +23,8 @@ from absl import flags
 # flags are parsed, and a script that defines one of them again fails at once, not at TensorFlow's import.
 from absl import logging as absl_logging
 
-from tfnoise.cli import flagfiles, help_text, interrupts, output
+from tfnoise import signals
+from tfnoise.cli import flagfiles, help_text, output
 from tfnoise.cli.verb import FlagDefiner, Verb
 from tfnoise.errors import InputError, UsageError
 
@@ -77,7 +78,7 @@ def run(verb: str | Verb) -> NoReturn:
         # File names may hold bytes that are no text; printing one must not end a run.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    interrupts.install()
+    signals.install()
     module = importlib.import_module(f"tfnoise.cli.{verb}") if isinstance(verb, str) else verb
     sys.exit(call(module, sys.argv))
 
@@ -94,8 +95,9 @@ def call(verb: Verb, argv: Sequence[str]) -> int:
     """
     argv = list(argv)
     script = os.path.basename(argv[0]) or "tfnoise"
+    values = GLOBAL_FLAGS or flags.FlagValues()
     try:
-        status = _call(verb, argv)
+        status = _call(verb, argv, values)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does; Python's flush at exit must not complain either.
@@ -107,9 +109,9 @@ def call(verb: Verb, argv: Sequence[str]) -> int:
         how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
         status = _report(script, how, 128 + number)
     except UsageError as error:
-        status = _report(script, f"{_one_line(error)} (see {_command(argv)} --help)", WRONG_USAGE)
+        status = _report(script, f"{_with_flags(error, values)} (see {_command(argv)} --help)", WRONG_USAGE)
     except InputError as error:
-        status = _report(script, _one_line(error), FAILED)
+        status = _report(script, _with_flags(error, values), FAILED)
     except OSError as error:
         status = _report(script, _os_error(error), FAILED)
     except MemoryError:
@@ -119,14 +121,13 @@ def call(verb: Verb, argv: Sequence[str]) -> int:
     return status
 
 
-def _call(verb: Verb, argv: list[str]) -> int:
-    values = GLOBAL_FLAGS or flags.FlagValues()
+def _call(verb: Verb, argv: list[str], values: flags.FlagValues) -> int:
     if GLOBAL_FLAGS is None:
         FlagDefiner(values).boolean("help", False, "Show this help.", short_name="h")
         output.define_flags(FlagDefiner(values))
     verb.define_flags(FlagDefiner(values))
     if _asks_for_help(argv[1:]):
-        text = help_text.render(_command(argv), verb.__doc__, verb.POSITIONAL, values, verb.__name__)
+        text = help_text.render(_command(argv), verb.__doc__, verb.POSITIONAL, values)
         print(text, end="")
         return 0
     # absl's own, as --verbosity: accepted, but not listed.
@@ -186,6 +187,13 @@ def _command(argv: list[str]) -> str:
 def _one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     return " ".join(line for line in lines if line) or type(error).__name__
+
+
+def _with_flags(error: InputError, values: flags.FlagValues) -> str:
+    """The message of the library's error, whose `field` is the verb's --field."""
+    return re.sub(
+        r"`(\w+)`", lambda match: f"--{match[1]}" if match[1] in values else match[0], _one_line(error)
+    )
 
 
 def _os_error(error: OSError) -> str:

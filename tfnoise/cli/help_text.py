@@ -11,6 +11,7 @@ from absl import flags
 
 _EXAMPLE = re.compile(r"^Examples?:[ \t]*$", re.MULTILINE)
 _INDENT = "      "
+_GENERAL = ("tfnoise.cli.app", "tfnoise.cli.old_app", "tfnoise.cli.output", "tfnoise.cli.shared_flags")
 # absl's words behind the help of a flag that may be repeated, with its own line break.
 _REPEATABLE = "\n    repeat this option to specify a list of values"
 
@@ -29,9 +30,7 @@ def split_doc(doc: str | None) -> tuple[str, str]:
     return parts[0].strip(), example
 
 
-def render(
-    command: str, doc: str | None, positional: str | None, values: flags.FlagValues, module: str
-) -> str:
+def render(command: str, doc: str | None, positional: str | None, values: flags.FlagValues) -> str:
     """The help text of a script.
 
     Args:
@@ -39,7 +38,6 @@ def render(
       doc: the script's docstring.
       positional: the arguments beside flags, as "IN...", or None.
       values: the flags.
-      module: name of the module whose flags come first.
 
     Returns:
       The text, ending in a newline.
@@ -50,21 +48,18 @@ def render(
     sections.append("Usage:\n  " + " ".join([command, "[flags]"] + ([positional] if positional else [])))
     if example:
         sections.append("Example:\n" + textwrap.indent(example, "  "))
-    for title, group in _groups(values, module):
+    for title, group in _groups(values):
         sections.append("\n".join([f"{title}:"] + [_render_flag(flag, width) for flag in group]))
     sections[-1] += "\n" + _entry("--flagfile", "Read flags from this file, one --flag=value a line.", width)
     return "\n\n".join(sections) + "\n"
 
 
-def _groups(values: flags.FlagValues, module: str) -> list[tuple[str, list[flags.Flag]]]:
-    """The verb's own flags, then those that verbs share, each in the order of definition."""
-    own, shared = [], []
-    for name, group in values.flags_by_module_dict().items():
-        if name == module or not name.startswith("tfnoise.cli."):
-            own += group
-        else:
-            shared += group
-    return [(title, group) for title, group in (("Flags", own), ("General flags", shared)) if group]
+def _groups(values: flags.FlagValues) -> list[tuple[str, list[flags.Flag]]]:
+    """The verb's own flags, then those of many verbs, each in the order of definition."""
+    titles: dict[str, list[flags.Flag]] = {"Flags": [], "General flags": []}
+    for module, group in values.flags_by_module_dict().items():
+        titles["General flags" if module in _GENERAL else "Flags"] += group
+    return [(title, group) for title, group in titles.items() if group]
 
 
 def _render_flag(flag: flags.Flag, width: int) -> str:

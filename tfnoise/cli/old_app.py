@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 from absl import flags
 
-from tfnoise.cli import app, interrupts, output
+from tfnoise import signals
+from tfnoise.cli import app, output
 from tfnoise.cli.verb import FlagDefiner
 
 flags.DEFINE_boolean("help", False, "Show this help.", short_name="h")
@@ -22,7 +23,7 @@ def run(main: Callable[..., Any], positional: str | None = None, at_least: int =
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    interrupts.install()
+    signals.install()
     name = sys.argv[0] if main.__module__ == "__main__" else main.__module__
     doc = inspect.getdoc(sys.modules[main.__module__])
     verb = SimpleNamespace(

@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tfnoise.cli import interrupts
+from tfnoise import signals
 
 _LOG_EVERY_S = 10.0
 
@@ -42,7 +42,7 @@ class Progress(tqdm):
         Raises:
           Ended: a signal came that a callback of a C library swallowed.
         """
-        interrupts.check()
+        signals.check()
         if postfix:
             self.set_postfix(postfix, refresh=False)
         return super().update(n)

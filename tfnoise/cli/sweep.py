@@ -1,184 +1,286 @@
-"""The work of bin/sweep: a grid of trainings checked, run by bin/train, and put into one table."""
+"""Train a grid of models: bin/train for every combination of the values that flags are given, and a table.
+
+Every flag of bin/train may be given here. One whose value holds commas is an axis of the grid, the others are
+the same for all trainings. Checkpoints, flags and TensorBoard logs go to SWEEP_DIR/NAME, the messages of
+bin/train to SWEEP_DIR/NAME.log and the model to EXPORT_DIR/NAME/VERSION, where NAME is made from the values,
+as nlpd_seed1. The whole grid is checked before the first training starts. Re-running resumes a sweep:
+finished trainings are skipped; one that fails does not stop the others.
+
+With several jobs each gets its share of the cores by TF_NUM_INTRAOP_THREADS and TF_NUM_INTEROP_THREADS,
+unless these are set. Weights depend in their last bits on the number of threads, and so on --jobs.
+
+Example:
+    bin/sweep --flagfile=configs/quick.cfg --loss=mse,ms_ssim,nlpd --seed=0,1,2
+    bin/sweep --loss=nlpd --bpp=0.25,0.5,1 --jobs=2 --sweep_dir=runs/rates --name=rates
+"""
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from tfnoise.cli import app, sweep_flags
-from tfnoise.cli.folders import check_writable
+import tfnoise
+from tfnoise.cli import app, shared_flags
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs, shared_environment
-from tfnoise.cli.train_settings import settings_from_flags
-from tfnoise.data import list_clips
+from tfnoise.cli.train import read_finished
+from tfnoise.cli.train_flags import define_train_flags, settings_from_flags
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
-from tfnoise.training import FINISHED_FILE, TrainingSettings, check_same_settings, precision_of
-from tfnoise.training.sweep import GridPoint, as_text, grid
 
-FLAGS = flags.FLAGS
+if TYPE_CHECKING:
+    from tfnoise.training.sweep import GridPoint
+
+POSITIONAL = None
+AT_LEAST = 0
+_TRAIN_SCRIPT = Path(__file__).resolve().parents[2] / "bin" / "train"
+
+
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/sweep, and those of a training, each for one value or several."""
+    define.integer("jobs", 1, "Trainings at once.", lower_bound=1)
+    define.string(
+        "sweep_dir", "runs/sweep", "Runs go to SWEEP_DIR/NAME, their messages to SWEEP_DIR/NAME.log."
+    )
+    define.string("export_dir", shared_flags.EXPORT_DIR, "Models go to EXPORT_DIR/NAME/VERSION.")
+    define.string("name", None, "Begins the names of all runs and models. (default: nothing)")
+    define.boolean("overwrite", False, "Delete the folders of the grid's runs and begin all of them anew.")
+    single = _train_flags()
+    for name in single:
+        module = single.find_module_defining_flag(name)
+        define.flag(_SeveralFlag(single[name]), module_name=module)
+    refused = flags.Flag(_NoParser(), None, "run_dir", None, "Not here: each training has its own.")
+    define.flag(refused)
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> int:
+    """Trains the grid, and prints the table."""
+    if values.name is not None and not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", values.name):
+        raise UsageError(f"--name={values.name}: begins folders' names; use letters, digits, _ - and .")
+    from tfnoise.training.sweep import grid
+
+    single = _train_flags()
+    choices = {name: values[name].value for name in single if values[name].present}
+    points = grid(choices, values.name, only_name=choices.get("loss", (single["loss"].default,))[0])
+    sweep = _Sweep(Path(values.sweep_dir), Path(values.export_dir), values.jobs, values.overwrite)
+    trainings = [_Training(point, sweep.folder / point.name) for point in points]
+    sweep.check(trainings)
+    sweep.say_grid(choices, trainings)
+    if not sweep.run([training for training in trainings if not training.finished], len(trainings)):
+        done = sum(training.finished is not None for training in trainings)
+        again = "the same command without --overwrite" if values.overwrite else "the same command"
+        print(
+            f"sweep: interrupted; {done} of {len(trainings)} trainings are finished; {again} resumes",
+            file=sys.stderr,
+        )
+        return app.INTERRUPTED
+    return sweep.report(trainings)
 
 
 @dataclass
 class _Training:
-    """A point of the grid, where it goes, and what became of it."""
+    """A point of the grid, its run's folder, and what became of it."""
 
     point: GridPoint
     run_dir: Path
-    log: Path
-    model_folder: Path
     finished: dict[str, Any] | None = None
     trained: bool = False
     error: str | None = None
 
+    @property
+    def log(self) -> Path:
+        """The file of its messages."""
+        return self.run_dir.with_name(f"{self.run_dir.name}.log")
 
-def sweep_from_flags() -> int:
-    """Trains the grid that the flags of bin/sweep say and reports; returns the exit status."""
-    if FLAGS.name is not None and not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", FLAGS.name):
-        raise UsageError(f"--name={FLAGS.name}: begins folders' names; use letters, digits, _ - and .")
-    choices = sweep_flags.choices()
-    loss = choices.get("loss") or (sweep_flags.parse([]).loss,)
-    points = grid(choices, FLAGS.name, only_name=loss[0])
-    trainings = [
-        _Training(
-            point,
-            run_dir=Path(FLAGS.sweep_dir) / point.name,
-            log=Path(FLAGS.sweep_dir) / f"{point.name}.log",
-            model_folder=Path(FLAGS.export_dir) / point.name,
-        )
-        for point in points
-    ]
-    _check(trainings)
-    _say_grid(choices, trainings)
-    if not _run([training for training in trainings if not training.finished], len(trainings)):
-        done = sum(training.finished is not None for training in trainings)
-        again = "the same command without --overwrite" if FLAGS.overwrite else "the same command"
-        print(
-            f"sweep: interrupted; {done} of {len(trainings)} trainings are finished; {again} goes on",
-            file=sys.stderr,
-        )
-        return app.INTERRUPTED
-    return _report(trainings)
+    def arguments(self) -> list[str]:
+        """The flags of bin/train that the grid sets."""
+        from tfnoise.training.sweep import as_text
+
+        return [f"--{name}={as_text(value)}" for name, value in self.point.values.items()]
+
+    def read_finished(self) -> None:
+        """Notes the report of the run, if it is finished.
+
+        Raises:
+          InputError: it is damaged.
+        """
+        self.finished = read_finished(self.run_dir, f"delete {self.run_dir} and train it again")
+
+    def row(self) -> dict[str, Any]:
+        """What --json says of it."""
+        finished = self.finished or {}
+        last = finished.get("last", {})
+        return {
+            "name": self.point.name,
+            "axes": self.point.axes,
+            "status": "finished" if self.finished else "failed",
+            "trained_now": self.trained,
+            "error": self.error,
+            "distortion": last.get("distortion"),
+            "bpp_on_noise": finished.get("bpp_on_noise"),
+            "natural_mse": last.get("natural_mse"),
+            "last": last,
+            "seconds": finished.get("seconds"),
+            "model": finished.get("model"),
+            "run_dir": self.run_dir,
+            "log": self.log,
+        }
 
 
-def _check(trainings: Sequence[_Training]) -> None:
-    """Sees before the first training that all of them can begin, and which are finished.
+@dataclass(frozen=True)
+class _Sweep:
+    """Where a grid's trainings go, and how they are run.
 
-    Raises:
-      InputError: one cannot; the message names it.
+    Attributes:
+      folder: of the runs and logs.
+      export_dir: of the models.
+      jobs: trainings at once.
+      overwrite: whether all are begun anew.
     """
-    for training in trainings:
-        try:
-            settings = _settings(training)
-        except flags.Error as error:
-            raise UsageError(f"{training.point.name}: {error}") from None
-        except InputError as error:
-            raise type(error)(f"{training.point.name}: {error}") from None
-        if not FLAGS.overwrite and training.run_dir.is_dir() and any(training.run_dir.iterdir()):
+
+    folder: Path
+    export_dir: Path
+    jobs: int
+    overwrite: bool
+
+    def check(self, trainings: Sequence[_Training]) -> None:
+        """Checks before the first training that all of them can begin, and which are finished.
+
+        Raises:
+          InputError: one cannot; the message names it.
+        """
+        training_room = tfnoise.training
+        for training in trainings:
+            values = _train_flags()
             try:
-                check_same_settings(settings, training.run_dir)
+                values(["train", *training.arguments()])
+                if values.strategy == "multi_worker":
+                    raise UsageError(
+                        "--strategy=multi_worker: a grid is trained by one machine; use bin/train on each"
+                    )
+                # bin/train chooses when a run begins, and keeps to it.
+                precision = training_room.precision_of(training.run_dir) or "float32"
+                settings = settings_from_flags(values, precision)
+            except flags.Error as error:
+                raise UsageError(f"{training.point.name}: {error}") from None
             except InputError as error:
-                # bin/train's remedies are flags that have another sense here, or none.
-                reason = str(error).partition("; ")[0]
-                raise type(error)(
-                    f"{reason}; give the flags it was begun with, another --sweep_dir or --name, "
-                    f"or --overwrite"
-                ) from None
-            training.finished = _read_finished(training.run_dir)
-    for folder in sorted({str(training.point.flags.get("val_data", "")) for training in trainings} - {""}):
-        list_clips(folder)
-    check_writable("sweep_dir", Path(FLAGS.sweep_dir))
-    check_writable("export_dir", Path(FLAGS.export_dir))
+                raise type(error)(f"{training.point.name}: {error}") from None
+            if not self.overwrite and training.run_dir.is_dir() and any(training.run_dir.iterdir()):
+                try:
+                    training_room.check_same_settings(settings, training.run_dir)
+                except InputError as error:
+                    reason = str(error).partition("; ")[0]
+                    raise type(error)(
+                        f"{reason}; give the flags it was begun with, another --sweep_dir or --name, "
+                        f"or --overwrite"
+                    ) from None
+                training.read_finished()
+        for folder in sorted(
+            {str(training.point.values.get("val_data", "")) for training in trainings} - {""}
+        ):
+            tfnoise.data.list_clips(folder)
+        shared_flags.check_writable("sweep_dir", self.folder)
+        shared_flags.check_writable("export_dir", self.export_dir)
 
+    def say_grid(self, choices: Mapping[str, Sequence[Any]], trainings: Sequence[_Training]) -> None:
+        """Says which trainings there are, and how many are finished."""
+        from tfnoise.training.sweep import as_text
 
-def _settings(training: _Training) -> TrainingSettings:
-    """What bin/train would train with; refuses what it would refuse.
+        axes = [f"{flag} {', '.join(map(as_text, each))}" for flag, each in choices.items() if len(each) > 1]
+        done = sum(training.finished is not None for training in trainings)
+        begun = sum(training.run_dir.is_dir() for training in trainings) - done
+        say(
+            f"{len(trainings)} training{'s' if len(trainings) > 1 else ''} in {self.folder}"
+            + (f" ({'; '.join(axes)})" if axes else "")
+            + f": {done} finished already"
+            + (f", {begun} begun" if begun and not self.overwrite else "")
+        )
+        for training in trainings:
+            model_folder = self.export_dir / training.point.name
+            if not training.run_dir.is_dir() and model_folder.is_dir():
+                say(f"note: {model_folder} holds another training's model; this one becomes its next version")
 
-    Raises:
-      UsageError, InputError, flags.Error: the flags do not work, or not together.
-    """
-    values = sweep_flags.parse(training.point.arguments())
-    if values.strategy == "multi_worker":
-        raise UsageError("--strategy=multi_worker: a grid is trained by one machine; use bin/train on each")
-    # bin/train chooses when a run begins, and keeps to it.
-    return settings_from_flags(values, precision_of(training.run_dir) or "float32")
+    def run(self, trainings: Sequence[_Training], total: int) -> bool:
+        """Runs bin/train for each; False if that was interrupted."""
+        by_name = {training.point.name: training for training in trainings}
+        environment = shared_environment(self.jobs)
+        with Progress(total, initial=total - len(trainings), label="sweep", unit="training") as progress:
 
+            def on_start(job: Job) -> None:
+                progress.write(f"{job.name}: started, log {job.log}")
 
-def _say_grid(choices: Mapping[str, Sequence[Any]], trainings: Sequence[_Training]) -> None:
-    axes = [
-        f"{flag} {', '.join(map(as_text, values))}" for flag, values in choices.items() if len(values) > 1
-    ]
-    done = sum(training.finished is not None for training in trainings)
-    begun = sum(training.run_dir.is_dir() for training in trainings) - done
-    say(
-        f"{len(trainings)} training{'s' if len(trainings) > 1 else ''} in {FLAGS.sweep_dir}"
-        + (f" ({'; '.join(axes)})" if axes else "")
-        + f": {done} finished already"
-        + (f", {begun} begun" if begun and not FLAGS.overwrite else "")
-    )
-    for training in trainings:
-        if not training.run_dir.is_dir() and training.model_folder.is_dir():
-            say(
-                f"note: {training.model_folder} holds a model of another training; "
-                f"this one becomes its next version"
+            def on_end(job: Job, status: int) -> None:
+                training = by_name[job.name]
+                training.trained = True
+                _note_end(training, status)
+                model = training.finished and f"finished, model {training.finished['model']}"
+                progress.write(f"{job.name}: {model or 'failed'}")
+                progress.update(1)
+
+            jobs = [Job(training.point.name, self._command(training), training.log) for training in trainings]
+            return run_jobs(jobs, self.jobs, environment, on_start, on_end)
+
+    def _command(self, training: _Training) -> tuple[str, ...]:
+        return (
+            sys.executable,
+            str(_TRAIN_SCRIPT),
+            *training.arguments(),
+            f"--name={training.point.name}",
+            f"--run_dir={training.run_dir}",
+            f"--export_dir={self.export_dir}",
+            "--json",
+            *(["--overwrite"] if self.overwrite else []),
+        )
+
+    def report(self, trainings: Sequence[_Training]) -> int:
+        """Prints the table, the JSON and what failed; returns the exit status."""
+        rows = [training.row() for training in trainings]
+        natural = any(row["natural_mse"] is not None for row in rows)
+        columns = ["distortion", "bpp_on_noise", *(["natural_mse"] if natural else []), "seconds", "model"]
+        header = ["run", *trainings[0].point.axes, *(column.replace("_", " ") for column in columns)]
+        cells = [[row["name"], *row["axes"].values(), *(row[column] for column in columns)] for row in rows]
+        say(table(cells, header))
+        say(f"distortion is by each training's own loss, on noise; runs and logs are in {self.folder}")
+        models = [str(Path(row["model"]).parent) for row in rows if row["model"]]
+        if models:
+            say(f"Next: bin/evaluate --model={','.join(models)} --data=FOLDER_OF_AUDIO")
+            say(f"      tensorboard --logdir={self.folder}")
+        failed = [training for training in trainings if not training.finished]
+        if json_requested():
+            print_json(
+                {
+                    "sweep_dir": self.folder,
+                    "export_dir": self.export_dir,
+                    "finished": len(trainings) - len(failed),
+                    "failed": len(failed),
+                    "runs": rows,
+                }
             )
-
-
-def _run(trainings: Sequence[_Training], total: int) -> bool:
-    """Runs bin/train for each; False if that was interrupted."""
-    by_name = {training.point.name: training for training in trainings}
-    environment = shared_environment(FLAGS.jobs)
-    with Progress(total, initial=total - len(trainings), label="sweep", unit="training") as progress:
-
-        def on_start(job: Job) -> None:
-            progress.write(f"{job.name}: started, log {job.log}")
-
-        def on_end(job: Job, status: int) -> None:
-            training = by_name[job.name]
-            training.trained = True
-            _note_end(training, status)
-            if training.finished:
-                progress.write(f"{job.name}: finished, model {training.finished['model']}")
-            else:
-                progress.write(f"{job.name}: failed")
-            progress.update(1)
-
-        jobs = [_job(training) for training in trainings]
-        return run_jobs(jobs, FLAGS.jobs, environment, on_start, on_end)
-
-
-def _job(training: _Training) -> Job:
-    command = [
-        sys.executable,
-        str(sweep_flags.TRAIN_SCRIPT),
-        *training.point.arguments(),
-        f"--name={training.point.name}",
-        f"--run_dir={training.run_dir}",
-        f"--export_dir={FLAGS.export_dir}",
-        "--json",
-    ]
-    if FLAGS.overwrite:
-        command.append("--overwrite")
-    return Job(training.point.name, tuple(command), training.log)
+        for training in failed:
+            print(
+                f"sweep: {training.point.name} failed: {training.error}; its log is {training.log}, and the "
+                f"same command tries it again",
+                file=sys.stderr,
+            )
+        return app.FAILED if failed else 0
 
 
 def _note_end(training: _Training, status: int) -> None:
     """Notes what became of a training whose process has ended."""
     if status == 0:
         try:
-            training.finished = _read_finished(training.run_dir)
+            training.read_finished()
+            training.error = None if training.finished else "bin/train left no report"
         except InputError as error:
             training.error = str(error)
-        else:
-            training.error = None if training.finished else f"bin/train left no {FINISHED_FILE}"
         return
     line = last_line(training.log).removeprefix("train: ")
     ending = f"killed by {signal.Signals(-status).name}" if status < 0 else f"status {status}"
@@ -186,69 +288,53 @@ def _note_end(training: _Training, status: int) -> None:
     training.error = ending if line.startswith("$ ") else f"{line} ({ending})"
 
 
-def _read_finished(run_dir: Path) -> dict[str, Any] | None:
-    path = run_dir / FINISHED_FILE
-    if not path.is_file():
-        return None
-    try:
-        finished = json.loads(path.read_text())
-        return {"last": {}, **finished, "model": finished["model"]}
-    except (ValueError, TypeError, KeyError):
-        raise InputError(f"{path}: damaged; delete {run_dir} and train it again") from None
+def _train_flags() -> flags.FlagValues:
+    """New flags of one training."""
+    values = flags.FlagValues()
+    define_train_flags(FlagDefiner(values))
+    return values
 
 
-def _report(trainings: Sequence[_Training]) -> int:
-    """Prints the table, the JSON and what failed; returns the exit status."""
-    rows = [_row(training) for training in trainings]
-    natural = any(row["natural_mse"] is not None for row in rows)
-    columns = ["distortion", "bpp_on_noise", *(["natural_mse"] if natural else []), "seconds", "model"]
-    axes = list(trainings[0].point.axes)
-    say(
-        table(
-            [[row["name"], *row["axes"].values(), *(row[column] for column in columns)] for row in rows],
-            header=["run", *axes, *(column.replace("_", " ") for column in columns)],
-        )
-    )
-    say(f"distortion is by each training's own loss, on noise; runs and logs are in {FLAGS.sweep_dir}")
-    models = [str(Path(row["model"]).parent) for row in rows if row["model"]]
-    if models:
-        say(f"Next: bin/evaluate --model={','.join(models)} --data=FOLDER_OF_AUDIO")
-        say(f"      tensorboard --logdir={FLAGS.sweep_dir}")
-    failed = [training for training in trainings if not training.finished]
-    if json_requested():
-        print_json(
-            {
-                "sweep_dir": FLAGS.sweep_dir,
-                "export_dir": FLAGS.export_dir,
-                "finished": len(trainings) - len(failed),
-                "failed": len(failed),
-                "runs": rows,
-            }
-        )
-    for training in failed:
-        print(
-            f"sweep: {training.point.name} failed: {training.error}; its log is {training.log}, and the same "
-            f"command tries it again",
-            file=sys.stderr,
-        )
-    return app.FAILED if failed else 0
+class _SeveralFlag(flags.Flag):
+    """A training's flag that may have several values; None unless it is given."""
+
+    def __init__(self, single: flags.Flag):
+        text = single.help or ""
+        default = (single.default_as_str or "").strip("'")
+        if default and "(default: " not in text:
+            text += f" (default: {default})"
+        parser = _SeveralParser(single.parser)
+        super().__init__(parser, None, single.name, None, text, boolean=single.boolean)
 
 
-def _row(training: _Training) -> dict[str, Any]:
-    finished = training.finished or {}
-    last = finished.get("last", {})
-    return {
-        "name": training.point.name,
-        "axes": training.point.axes,
-        "status": "finished" if training.finished else "failed",
-        "trained_now": training.trained,
-        "error": training.error,
-        "distortion": last.get("distortion"),
-        "bpp_on_noise": finished.get("bpp_on_noise"),
-        "natural_mse": last.get("natural_mse"),
-        "last": last,
-        "seconds": finished.get("seconds"),
-        "model": finished.get("model"),
-        "run_dir": training.run_dir,
-        "log": training.log,
-    }
+class _SeveralParser(flags.ArgumentParser):
+    """Splits a text at its commas and gives each part to the parser of one value."""
+
+    def __init__(self, single: flags.ArgumentParser):
+        super().__init__()
+        self._single = single
+        # The help lists them.
+        self.enum_values = getattr(single, "enum_values", None)
+
+    def parse(self, argument: str) -> tuple[Any, ...]:
+        """The values, one or more.
+
+        Raises:
+          ValueError: one of them is empty, or the single parser refuses it.
+        """
+        parts = flags.ListParser().parse(argument) if "," in argument else [argument]
+        if len(parts) > 1 and "" in parts:
+            raise ValueError("a value is missing beside a comma")
+        return tuple(self._single.parse(part) for part in parts)
+
+
+class _NoParser(flags.ArgumentParser):
+    """Of a flag that is known and refused."""
+
+    def parse(self, argument: str) -> str:
+        """Refuses.
+
+        Raises:
+          ValueError: always.
+        """
+        raise ValueError("each training has its own, below --sweep_dir")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shlex
 import subprocess
@@ -11,11 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from tfnoise.cli.output import say
-from tfnoise.training.stopping import StopSignals
-from tfnoise.training.sweep import threads_each
+from tfnoise.files import locked
+from tfnoise.signals import StopSignals
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _POLL_S = 0.1
@@ -61,7 +59,7 @@ def run_jobs(
       A second signal kills them.
     """
     waiting, running = list(jobs), dict[Job, subprocess.Popen]()
-    told_of_lock = False
+    said_so = False
     with StopSignals() as signals:
         try:
             while (waiting or running) and signals.number is None:
@@ -72,9 +70,9 @@ def run_jobs(
                             waiting.remove(job)
                             running[job] = process
                             on_start(job)
-                if not running and not told_of_lock:
+                if not running and not said_so:
                     say(f"waiting for {waiting[0].name}: another process is at work on it ({waiting[0].log})")
-                    told_of_lock = True
+                    said_so = True
                 time.sleep(_POLL_S)
                 for job, process in list(running.items()):
                     if process.poll() is not None:
@@ -86,11 +84,11 @@ def run_jobs(
 
 
 def shared_environment(jobs: int) -> dict[str, str]:
-    """The environment for so many trainings at once: each has its share of the cores, unless told."""
+    """The environment of `jobs` trainings at once: each has its share of the cores, unless that is set."""
     environment = dict(os.environ)
     if jobs > 1:
         for name in _THREADS:
-            environment.setdefault(name, str(threads_each(jobs, len(os.sched_getaffinity(0)))))
+            environment.setdefault(name, str(max(1, len(os.sched_getaffinity(0)) // jobs)))
     return environment
 
 
@@ -104,13 +102,10 @@ def last_line(log: Path) -> str:
 
 
 def _start(job: Job, environment: Mapping[str, str]) -> subprocess.Popen | None:
-    """Starts a process, or gives None if another one holds the log."""
+    """Starts a process, or gives None if another one has the lock of the log."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    with job.log.open("ab") as log:
-        if not _lock(log):
-            return None
-        log.write(f"$ {shlex.join(job.command)}\n".encode())
-        log.flush()
+    with contextlib.suppress(BlockingIOError), locked(job.log) as log:
+        os.write(log, f"$ {shlex.join(job.command)}\n".encode())
         # The process inherits the lock with the log, and holds it even if we are killed.
         # It has a session of its own: a terminal's Ctrl-C would reach it beside our SIGTERM, and a second
         # signal ends it before it has saved.
@@ -122,17 +117,7 @@ def _start(job: Job, environment: Mapping[str, str]) -> subprocess.Popen | None:
             env=dict(environment),
             start_new_session=True,
         )
-
-
-def _lock(file: BinaryIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # A file system without locks: nothing can be told, and most often nobody else is there.
-        return True
-    return True
+    return None
 
 
 def _end(processes: Sequence[subprocess.Popen]) -> None:

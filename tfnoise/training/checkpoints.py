@@ -1,4 +1,4 @@
-"""The checkpoints of a run: whole or not there, the last few and the best; damaged ones are passed over."""
+"""A run's checkpoints: whole or not there, the last few and the best; damaged ones are skipped."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ KEPT_CHECKPOINTS = 3
 _LAST, _BEST = "step", "best"
 
 
+class UnusableRun(InputError):
+    """A run that cannot be resumed; the message ends with "begin anew"."""
+
+
 class Checkpoints:
-    """Saves and restores all that a training needs to go on.
+    """Saves and restores all that a training needs to be resumed.
 
     TensorFlow writes a checkpoint's data under temporary names and its index last, so that what has an index
     is whole unless the disk or a person damaged it. Of several workers all must save; the chief's files stay.
@@ -49,8 +53,7 @@ class Checkpoints:
     @property
     def newest(self) -> str | None:
         """The path of the newest checkpoint."""
-        found = self._found()
-        return found[-1] if found else None
+        return next(reversed(self._paths()), None)
 
     def restore_newest(self, tell: Callable[[str], None]) -> bool:
         """Restores the newest checkpoint that can be read.
@@ -62,17 +65,15 @@ class Checkpoints:
           Whether there was one.
 
         Raises:
-          InputError: all are damaged.
+          UnusableRun: all are damaged.
         """
-        found = self._found()
-        for path in reversed(found):
+        paths = self._paths()
+        for path in reversed(paths):
             if self._restored(path):
                 return True
             tell(f"{path}: damaged checkpoint; trying the one before")
-        if found:
-            raise InputError(
-                f"{found[-1]}: damaged checkpoint; begin anew with --overwrite or another --name"
-            )
+        if paths:
+            raise UnusableRun(f"{paths[-1]}: damaged checkpoint; begin anew")
         return False
 
     def restore_best(self) -> bool:
@@ -92,7 +93,7 @@ class Checkpoints:
             if isinstance(error, LOST_WORKER):
                 raise
             reason = " ".join(str(error).split())[:120]
-            remedy = "free some space, and the same command goes on from the checkpoint before"
+            remedy = "free some space, and the same command resumes from the checkpoint before"
             raise InputError(f"{self._folder}: a checkpoint cannot be written ({reason}); {remedy}") from None
 
     def close(self) -> None:
@@ -100,7 +101,7 @@ class Checkpoints:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def _found(self) -> list[str]:
+    def _paths(self) -> list[str]:
         """The checkpoints by their files, oldest first; TensorFlow's own list could be damaged, too."""
         numbered = []
         for index in self._folder.glob(f"{_LAST}-*.index"):

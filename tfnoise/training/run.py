@@ -1,4 +1,4 @@
-"""One training: the loop over noise, its checkpoints, and what stops it."""
+"""One training: the model, the loop over its images, its checkpoints, and what stops it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,36 @@ from tfnoise.data.natural_patches import natural_patches, training_images
 from tfnoise.data.noise import noise_images
 from tfnoise.errors import InputError
 from tfnoise.losses import loss_by_name
-from tfnoise.training.checkpoints import Checkpoints
-from tfnoise.training.optimizers import make_optimizer
+from tfnoise.signals import Stopped, StopSignals
+from tfnoise.training.checkpoints import Checkpoints, UnusableRun
 from tfnoise.training.settings import TrainingSettings, read_settings
-from tfnoise.training.stopping import Stopped, StopSignals
 from tfnoise.training.strategies import is_chief, workers_of
 from tfnoise.training.summaries import Summaries
 
 SUMMARY_EVERY = 20
 """Steps between two points of the curves; each point is the mean since the last."""
 
+_NETWORK = ("bottleneck", "bpp", "levels", "filters", "kernel_size", "normalisation", "latent_channels")
+"""Settings that two runs must share for one to begin with the other's weights."""
 
-class TrainingDiverged(InputError):
+
+class TrainingDiverged(UnusableRun):
     """The loss or its gradient is no longer a finite number; the message names the step and the remedy."""
 
 
 class TrainingRun:
-    """A training that can be stopped and gone on with.
+    """A training that can be stopped and resumed.
 
     Building it sets Keras' global seed and precision, makes the model and restores the last checkpoint of
-    `run_dir`, if there is one.  Everything random follows from the seed and the step, so that a run that was
-    stopped and resumed ends with the same weights.
+    `run_dir`, if there is one. Everything random follows from the seed and the step, so that an interrupted
+    run resumes bit-exactly.
+
+    >>> import tempfile
+    >>> settings = TrainingSettings(loss="mse", filters=4, patch_size=16, batch_size=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = TrainingRun(settings, Path(folder))
+    >>> run.step, run.model.analysis.count_params() > 0
+    (0, True)
 
     Args:
       settings: what decides the result.
@@ -69,7 +78,7 @@ class TrainingRun:
         replicas = self._strategy.num_replicas_in_sync
         if settings.batch_size % replicas:
             raise InputError(
-                f"--batch_size={settings.batch_size}: {replicas} replicas cannot share it; give a multiple"
+                f"`batch_size`={settings.batch_size}: {replicas} replicas cannot share it; give a multiple"
             )
         with self._strategy.scope():
             self.model, self._optimizer = compiled_model(settings, steps_per_execution)
@@ -89,18 +98,13 @@ class TrainingRun:
         if settings.train_data is not None:
             self._natural = training_images(settings.train_data, settings.front_end, settings.patch_size)
         if not self._checkpoints.restore_newest(tell) and settings.start is not None:
-            begin_from(self.model, settings)
+            initialise_from(Path(settings.start), self.model, settings)
         self._check_same_step()
 
     @property
     def step(self) -> int:
         """How many steps are done."""
         return int(self._step.numpy())
-
-    @property
-    def last_checkpoint(self) -> str | None:
-        """The path of the newest checkpoint."""
-        return self._checkpoints.newest
 
     @property
     def stopped_early(self) -> bool:
@@ -128,27 +132,20 @@ class TrainingRun:
           Stopped: a signal came, and a checkpoint is saved.
           InputError: a checkpoint cannot be written.
         """
-        with StopSignals() as signals:
-            self._train(signals, checkpoint_every, on_step, on_epoch_end)
-
-    def _train(
-        self,
-        signals: StopSignals,
-        checkpoint_every: int,
-        on_step: Callable[[dict[str, float]], None],
-        on_epoch_end: Callable[[int, dict[str, float], Summaries | None], float | None],
-    ) -> None:
         settings = self.settings
-        iterator = self._batches()
-        train_step = self.model.make_train_function()
-        self.model.reset_metrics()
-        if self.step == 0:
-            self._save()
-        model = self.current_model()
-        summaries = Summaries(self.run_dir, model, settings, self.step) if self.chief else None
-        pause = summaries.paused if summaries else contextlib.nullcontext
-        boundaries = (SUMMARY_EVERY, checkpoint_every, settings.steps_per_epoch, settings.steps)
-        try:
+        with StopSignals() as signals, contextlib.ExitStack() as stack:
+            stack.callback(self._checkpoints.close)
+            iterator = self._batches()
+            train_step = self.model.make_train_function()
+            self.model.reset_metrics()
+            if self.step == 0:
+                self._checkpoints.save(0)
+            summaries, pause = None, contextlib.nullcontext
+            model = self.current_model()
+            if self.chief:
+                summaries = stack.enter_context(Summaries(self.run_dir, model, settings, self.step))
+                pause = summaries.paused
+            boundaries = (SUMMARY_EVERY, checkpoint_every, settings.steps_per_epoch, settings.steps)
             while self.step < settings.steps and not self.stopped_early:
                 before = self.step
                 count = min([self._at_once, *(every - before % every for every in boundaries)])
@@ -169,14 +166,10 @@ class TrainingRun:
                         score = on_epoch_end(step // settings.steps_per_epoch, logs, summaries)
                         self._note_epoch(logs["loss"] if score is None else score)
                     if step % checkpoint_every == 0 or step == settings.steps or self.stopped_early:
-                        self._save()
+                        self._checkpoints.save(step)
                 if self._all_stop(signals.number is not None, step):
-                    self._save()
+                    self._checkpoints.save(step)
                     raise Stopped(signals.number or signal.SIGTERM, step)
-        finally:
-            if summaries:
-                summaries.__exit__(None, None, None)
-            self._checkpoints.close()
 
     def current_model(self) -> Autoencoder:
         """The model, or with several replicas a copy of it that one process alone can use.
@@ -187,8 +180,8 @@ class TrainingRun:
             return self.model
         if self._twin is None:
             self._twin, _ = compiled_model(self.settings)
-        for mine, theirs in zip(_parts(self.model), _parts(self._twin)):
-            theirs.set_weights(mine.get_weights())
+        for part in ("analysis", "synthesis", "bottleneck"):
+            getattr(self._twin, part).set_weights(getattr(self.model, part).get_weights())
         return self._twin
 
     def final_model(self) -> Autoencoder:
@@ -213,7 +206,7 @@ class TrainingRun:
         if ends[0] != -ends[1]:
             raise InputError(
                 f"{self.run_dir}: workers see checkpoints of steps {-ends[1]:.0f} to {ends[0]:.0f}; "
-                f"--run_dir must be one folder that all of them share"
+                f"`run_dir` must be one folder that all of them share"
             )
 
     def _batches(self) -> Any:
@@ -261,12 +254,9 @@ class TrainingRun:
             if not math.isfinite(logs[name]):
                 raise TrainingDiverged(
                     f"{name} is {logs[name]} at step {self.step + 1}; the last good checkpoint is "
-                    f"{self.last_checkpoint}; lower --learning_rate (it is {self.settings.learning_rate:g}) "
-                    f"and begin anew with --overwrite"
+                    f"{self._checkpoints.newest}; lower `learning_rate` (it is "
+                    f"{self.settings.learning_rate:g}) and begin anew"
                 )
-
-    def _save(self) -> None:
-        self._checkpoints.save(self.step)
 
 
 def compiled_model(
@@ -276,20 +266,10 @@ def compiled_model(
     tf.keras.utils.set_random_seed(settings.seed)
     policy = "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
     tf.keras.mixed_precision.set_global_policy(policy)
-    model = Autoencoder(
-        bottleneck=settings.bottleneck,
-        bpp=settings.bpp,
-        filters=settings.filters,
-        kernel_size=settings.kernel_size,
-        normalisation=settings.normalisation,
-        latent_channels=settings.latent_channels,
-        noise_bpp=settings.noise_bpp,
-        levels=settings.levels,
-        quantizer_s=settings.quantizer_s,
-        control_steps=settings.steps,
-        seed=settings.seed,
-    )
-    optimizer = make_optimizer(settings)
+    shared = (*_NETWORK, "noise_bpp", "quantizer_s", "seed")
+    options = {name: getattr(settings, name) for name in shared}
+    model = Autoencoder(**options, control_steps=settings.steps)
+    optimizer = _optimizer(settings)
     loss = loss_by_name(settings.loss, settings.ms_ssim_scales, settings.nlpd_parameters)
     # Where it is 1 Keras makes no loop, whose tracing takes as long again.
     model.compile(optimizer=optimizer, loss=loss, steps_per_execution=steps_per_execution)
@@ -300,22 +280,38 @@ def compiled_model(
     return model, optimizer
 
 
-def begin_from(model: Autoencoder, settings: TrainingSettings) -> None:
-    """Gives a model the weights that another run ended with, or those of its analysis transform.
+def _optimizer(settings: TrainingSettings) -> tf.keras.optimizers.Optimizer:
+    rate: Any = settings.learning_rate
+    if settings.learning_rate_schedule == "cosine":
+        rate = tf.keras.optimizers.schedules.CosineDecay(rate, settings.steps)
+    elif settings.learning_rate_schedule == "step":
+        # A tenth in the last fifth; a boundary is the last step before the fall.
+        boundary = settings.steps - settings.steps // 5 - 1
+        rate = tf.keras.optimizers.schedules.PiecewiseConstantDecay([boundary], [rate, rate / 10])
+    return tf.keras.optimizers.Adam(
+        rate,
+        global_clipnorm=settings.clip_norm or None,
+        use_ema=settings.ema > 0,
+        ema_momentum=settings.ema or 0.99,
+    )
+
+
+def initialise_from(folder: Path, model: Autoencoder, settings: TrainingSettings) -> None:
+    """Gives a built model the weights that another run ended with.
 
     Args:
-      model: built.
-      settings: `start`, the folder of the other run, and `start_parts`.
+      folder: of the other run.
+      model: built with these settings.
+      settings: `start_parts` says whether all parts or the analysis transform alone.
 
     Raises:
       InputError: there is no such run, or its network is another.
     """
-    folder = Path(settings.start or "")
     before = read_settings(folder)
-    for name in ("bottleneck", "bpp", "levels", "filters", "kernel_size", "normalisation", "latent_channels"):
+    for name in _NETWORK:
         if getattr(before, name) != getattr(settings, name):
             raise InputError(
-                f"{folder}: was trained with --{name}={getattr(before, name)}, not "
+                f"{folder}: was trained with `{name}`={getattr(before, name)}, not "
                 f"{getattr(settings, name)}; begin with a run of the same network"
             )
     parts = {"analysis": model.analysis}
@@ -329,22 +325,26 @@ def begin_from(model: Autoencoder, settings: TrainingSettings) -> None:
         raise InputError(f"{folder}: holds no checkpoint to begin with; train it first")
 
 
-def _parts(model: Autoencoder) -> tuple[tf.keras.layers.Layer, ...]:
-    return model.analysis, model.synthesis, model.bottleneck
-
-
 def run_record(settings: TrainingSettings, natural: bool = False) -> dict[str, Any]:
-    """What an exported model tells of its training.
+    """What an exported model records of its training.
+
+    >>> run_record(TrainingSettings(epochs=2, steps_per_epoch=10))["steps"]
+    20
 
     Args:
       settings: of the training.
       natural: whether natural audio decided when it ended or what is exported.
     """
-    return {**settings.to_dict(), "steps": settings.steps, "uses_natural_data": natural or heard(settings)}
+    uses_natural = natural or uses_natural_audio(settings)
+    return {**settings.to_dict(), "steps": settings.steps, "uses_natural_data": uses_natural}
 
 
-def heard(settings: TrainingSettings) -> bool:
-    """Whether a training, or the one that it began with, learns from natural audio."""
+def uses_natural_audio(settings: TrainingSettings) -> bool:
+    """Whether a training, or the one that it began with, learns from natural audio.
+
+    >>> uses_natural_audio(TrainingSettings()), uses_natural_audio(TrainingSettings(train_data="music"))
+    (False, True)
+    """
     if settings.train_data is not None:
         return True
-    return settings.start is not None and heard(read_settings(Path(settings.start)))
+    return settings.start is not None and uses_natural_audio(read_settings(Path(settings.start)))

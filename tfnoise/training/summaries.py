@@ -1,42 +1,58 @@
-"""What TensorBoard shows of a training."""
+"""What TensorBoard shows of a training: curves, pictures, sounds, and how the latent's symbols are used."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import math
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.audio import image_to_recording
+from tfnoise import layers
+from tfnoise.audio import FrontEnd, image_to_recording, waveform_to_image
 from tfnoise.autoencoder import Autoencoder
-from tfnoise.training.event_files import LOGS_FOLDER, has_events, mark_restart
-from tfnoise.training.hyperparameters import write_hyperparameters
-from tfnoise.training.pictures import row_of_images, spectrogram_picture, subjects_of
+from tfnoise.data.noise import noise_images
+from tfnoise.data.synthetic import synthetic_clips
+from tfnoise.evaluation.plots import Panel, error_figure
 from tfnoise.training.settings import TrainingSettings
-from tfnoise.training.symbols import latent_of, symbol_entropy, symbols_of
+from tfnoise.training.tensorboard import LOGS_FOLDER, has_events, mark_restart, write_hyperparameters
+
+SYMBOLS_PER_CHANNEL = 256
+"""Of the patches of noise: enough for a histogram, and for an entropy of up to 8 bits."""
 
 _PICTURES = "original, reconstruction, error"
 _MOST_BUCKETS = 255
+_DPI = 100
+_GAP = 2
 
 
 class Summaries:
-    """Writes a run's curves, pictures, sounds and flags to `RUN_DIR/logs`; a context manager.
+    """Writes a run's curves, pictures, sounds and settings to `RUN_DIR/logs`; a context manager.
 
-    Curves cost next to nothing.  Pictures, histograms and sounds take seconds, and are made only where they
-    are asked for.
+    Curves cost next to nothing. Pictures, histograms and sounds take seconds, and are made only on request.
+
+    >>> import tempfile, tfnoise
+    >>> settings = TrainingSettings(filters=4, patch_size=48, loss="mse")
+    >>> model, _ = tfnoise.training.compiled_model(settings)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with Summaries(Path(folder), model, settings) as summaries:
+    ...         summaries.scalars(20, {"loss": 0.5})
+    ...     tfnoise.training.training_curve(Path(folder), "loss")
+    [(20, 0.5)]
 
     Args:
       run_dir: the run's folder.
       model: the autoencoder whose reconstructions are pictured.
       settings: of the training.
-      resumed_at: the step that the run goes on from; what former sessions have logged of later steps is
-        marked as void.  None leaves it as it is.
+      resumed_at: the step that the run resumes from; what former sessions have logged of later steps is
+        marked as void. None leaves it as it is.
     """
 
     def __init__(
@@ -46,29 +62,26 @@ class Summaries:
         self._subjects = subjects_of(settings)
         self._last: tuple[int, float] | None = None
         self._paused_s = 0.0
-        self._heard: set[str] = set()
+        self._named: set[str] = set()
         folder = run_dir / LOGS_FOLDER
-        goes_on = has_events(folder)
-        if goes_on and resumed_at is not None:
+        resumes = has_events(folder)
+        if resumes and resumed_at is not None:
             mark_restart(folder, resumed_at)
         self._writer = tf.summary.create_file_writer(str(folder))
-        if not goes_on:
-            with self._writer.as_default(step=0):
+        if not resumes:
+            with self._writing(0):
                 tf.summary.text("flags", _as_markdown(settings.to_dict()))
                 write_hyperparameters(settings, run_dir.absolute().name)
-            self._writer.flush()
 
     def __enter__(self) -> Summaries:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._writer.close()
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Leaves what is done meanwhile out of the time of a step, as checkpoints; may be nested."""
+        """Excludes what is done meanwhile from the time of a step, as checkpoints; may be nested."""
         before_s, started = self._paused_s, time.monotonic()
         try:
             yield
@@ -93,16 +106,14 @@ class Summaries:
             values["step_ms"] = 1000 * step_s
             values["images_per_s"] = self._settings.batch_size / step_s
         self._last = (step, now_s)
-        with self._writing(step):
-            _write_scalars("train", values)
+        self._write_scalars(step, "train", values)
 
     def validation(self, step: int, values: dict[str, float]) -> None:
         """Curves of the scores on natural audio."""
-        with self._writing(step):
-            _write_scalars("validation", values)
+        self._write_scalars(step, "validation", values)
 
     def pictures(self, step: int) -> None:
-        """What becomes of noise and of a synthesised sound: pictures, the sound, and how symbols are used."""
+        """Pictures of noise and of a synthesised sound, reconstructed; the sound; how symbols are used."""
         for subject in self._subjects:
             with self._writing(step):
                 latent = latent_of(self._model, subject.images)
@@ -118,27 +129,7 @@ class Summaries:
     def clip(
         self, step: int, name: str, image: tf.Tensor, reconstruction: tf.Tensor, reference_db: float
     ) -> None:
-        """A clip to see and to hear: `spectrogram` and `sounds`."""
-        self.spectrogram(step, name, image, reconstruction)
-        self.sounds(step, name, image, reconstruction, reference_db)
-
-    def spectrogram(self, step: int, name: str, image: tf.Tensor, reconstruction: tf.Tensor) -> None:
-        """One picture of a clip's spectrogram, its reconstruction and the error, in s, Hz and dB.
-
-        Args:
-          step: of the training.
-          name: of the clip.
-          image, reconstruction: `[mels, frames, 1]` in [0, 1].
-        """
-        front_end, title = self._settings.front_end, f"{name}, step {step:,}"
-        with self._writing(step):
-            image, reconstruction = np.asarray(image), np.asarray(reconstruction)
-            _write_image(name, spectrogram_picture(image, reconstruction, front_end, title))
-
-    def sounds(
-        self, step: int, name: str, image: tf.Tensor, reconstruction: tf.Tensor, reference_db: float
-    ) -> None:
-        """A clip to hear: the front end alone, once, and the reconstruction.
+        """A clip's picture, in s, Hz and dB, and its sound: of the front end alone, once, and reconstructed.
 
         Args:
           step: of the training.
@@ -147,15 +138,22 @@ class Summaries:
           reference_db: dB, what their 1 stands for.
         """
         front_end = self._settings.front_end
-        heard = {f"{name}/reconstruction": reconstruction}
-        if name not in self._heard:
-            heard[f"{name}/front end alone"] = image
-            self._heard.add(name)
+        image, reconstruction = np.asarray(image), np.asarray(reconstruction)
+        sounds = {f"{name}/reconstruction": reconstruction}
+        if name not in self._named:
+            sounds[f"{name}/front end alone"] = image
+            self._named.add(name)
         with self._writing(step):
-            for title, shown in heard.items():
-                waveform = image_to_recording(np.asarray(shown), reference_db, front_end)
-                waveform = np.clip(waveform, -1.0, 1.0)[None, :, None]
-                tf.summary.audio(title, waveform, front_end.sample_rate_hz)
+            title = f"{name}, step {step:,}"
+            _write_image(name, spectrogram_picture(image, reconstruction, front_end, title))
+            for title, content in sounds.items():
+                waveform = np.clip(image_to_recording(content, reference_db, front_end), -1.0, 1.0)
+                tf.summary.audio(title, waveform[None, :, None], front_end.sample_rate_hz)
+
+    def _write_scalars(self, step: int, group: str, values: dict[str, float]) -> None:
+        with self._writing(step):
+            for name, value in values.items():
+                tf.summary.scalar(f"{group}/{name}", value)
 
     @contextlib.contextmanager
     def _writing(self, step: int) -> Iterator[None]:
@@ -163,11 +161,6 @@ class Summaries:
             yield
             # A checkpoint may follow, and what came before it is not computed again.
             self._writer.flush()
-
-
-def _write_scalars(group: str, values: dict[str, float]) -> None:
-    for name, value in values.items():
-        tf.summary.scalar(f"{group}/{name}", value)
 
 
 def _write_usage(name: str, latent: tf.Tensor, symbols: tf.Tensor) -> None:
@@ -185,3 +178,101 @@ def _write_image(name: str, image: np.ndarray) -> None:
 def _as_markdown(values: dict[str, Any]) -> str:
     rows = "\n".join(f"| {name} | {json.dumps(value)} |" for name, value in sorted(values.items()))
     return f"| flag | value |\n|---|---|\n{rows}"
+
+
+class Subject(NamedTuple):
+    """Images that are looked at throughout a training; of a sound if there is a reference in dB.
+
+    Attributes:
+      name: in the names of curves and pictures.
+      images: float32 `[batch, height, width, 1]` in [0, 1]; the first is pictured.
+      reference_db: what the first one's 1 stands for.
+    """
+
+    name: str
+    images: tf.Tensor
+    reference_db: float | None = None
+
+
+def subjects_of(settings: TrainingSettings) -> list[Subject]:
+    """Patches of noise that training does not see, and, where the sample rate allows, a synthesised sound."""
+    size = settings.patch_size
+    count = -(-SYMBOLS_PER_CHANNEL // (size // layers.TOTAL_STRIDE) ** 2)
+    noise = noise_images(size, size, count, seed=settings.seed, first_image=2**62, family=settings.noise)
+    subjects = [Subject("noise", next(iter(noise)))]
+    try:
+        clips = synthetic_clips(settings.front_end.sample_rate_hz, duration_s=2.0, seed=settings.seed)
+    except ValueError:
+        return subjects
+    name, _, waveform = clips[0]
+    image, reference = waveform_to_image(np.asarray(waveform), settings.front_end)
+    return [*subjects, Subject(f"synthetic {name}", image[None], float(reference))]
+
+
+def row_of_images(image: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
+    """Original, reconstruction and absolute error side by side, white between them, as images and not sound.
+
+    Args:
+      image, reconstruction: float32 `[height, width, 1]` in [0, 1].
+
+    Returns:
+      float32 `[height, 3 width + 4, 1]`.
+    """
+    gap = np.ones((image.shape[0], _GAP, 1), np.float32)
+    return np.concatenate([image, gap, reconstruction, gap, np.abs(image - reconstruction)], axis=1)
+
+
+def spectrogram_picture(
+    image: np.ndarray, reconstruction: np.ndarray, front_end: FrontEnd, title: str
+) -> np.ndarray:
+    """A spectrogram, its reconstruction and the error, with axes in seconds and Hz and scales in dB.
+
+    Args:
+      image, reconstruction: float32 `[mels, frames, 1]` in [0, 1].
+      front_end: the settings of both.
+      title: of the whole.
+
+    Returns:
+      uint8 `[height, width, 3]`, 460 by 1,390 pixels.
+    """
+    error = float(np.mean(np.square(image - reconstruction)))
+    panels = (
+        Panel(image, front_end, "original"),
+        Panel(reconstruction, front_end, "reconstruction", f"MSE {error:.4f}"),
+    )
+    with io.BytesIO() as png, warnings.catch_warnings():
+        # A title in a script that the font lacks shows boxes, which is no news to the reader.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        error_figure(*panels, title).savefig(png, format="png", dpi=_DPI)
+        return tf.io.decode_png(png.getvalue(), channels=3).numpy()
+
+
+def latent_of(model: Autoencoder, images: tf.Tensor) -> tf.Tensor:
+    """The latent of images `[batch, height, width, channels]`: float32 `[batch, rows, columns, latents]`."""
+    return tf.cast(model.analysis(layers.pad_to_stride(images), training=False), tf.float32)
+
+
+def symbols_of(model: Autoencoder, latent: tf.Tensor) -> tf.Tensor:
+    """The hard symbols of a latent, int32 of its shape: indices of levels, or integers at step 1."""
+    if isinstance(model.bottleneck, layers.LevelsBottleneck):
+        return model.bottleneck.symbols(latent)
+    return tf.cast(tf.round(latent), tf.int32)
+
+
+def symbol_entropy(symbols: tf.Tensor) -> tf.Tensor:
+    """The entropy of the symbols' empirical distribution in each channel, as a mean over channels.
+
+    It is 0 where every channel has one symbol only, and never above log2 of the symbols a channel.
+
+    Args:
+      symbols: integers `[..., channels]`.
+
+    Returns:
+      Bits per symbol, a float32 scalar.
+    """
+    by_channel = tf.transpose(tf.reshape(symbols, [-1, tf.shape(symbols)[-1]]))
+    ranked = tf.sort(by_channel, axis=-1)
+    # How many are equal to each, without a table, whose size would be that of the range of symbols.
+    equal = tf.searchsorted(ranked, ranked, side="right") - tf.searchsorted(ranked, ranked, side="left")
+    share = tf.cast(equal, tf.float32) / tf.cast(tf.shape(ranked)[-1], tf.float32)
+    return tf.reduce_mean(tf.math.log(share)) / -math.log(2)

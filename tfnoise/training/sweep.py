@@ -1,4 +1,4 @@
-"""A grid of trainings: which there are, what each is called, and its share of the machine."""
+"""A grid of trainings: which there are, and what each is called."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Union
 from tfnoise.errors import UsageError
 
 Value = Union[bool, int, float, str]
-"""Of a flag."""
+"""Of a setting."""
 
 
 @dataclass(frozen=True)
@@ -20,56 +20,58 @@ class GridPoint:
 
     Attributes:
       name: of its run and its model, safe as a folder's name.
-      axes: its values of the flags that differ within the grid.
-      flags: its values of all flags that were given.
+      axes: its values of the settings that differ within the grid.
+      values: its values of all settings of the grid.
     """
 
     name: str
     axes: dict[str, Value]
-    flags: dict[str, Value]
-
-    def arguments(self) -> list[str]:
-        """The flags as on a command line."""
-        return [f"--{flag}={as_text(value)}" for flag, value in self.flags.items()]
+    values: dict[str, Value]
 
 
 def grid(choices: Mapping[str, Sequence[Value]], prefix: str | None, only_name: str) -> list[GridPoint]:
-    """All combinations of the flags' values; the last flag's values change fastest.
+    """All combinations of the settings' values; the last setting's values change fastest.
+
+    >>> [point.name for point in grid({"loss": ["mse", "nlpd"], "seed": [0, 1]}, None, "mse")]
+    ['mse_seed0', 'mse_seed1', 'nlpd_seed0', 'nlpd_seed1']
 
     Args:
-      choices: each flag's values; a flag with several is an axis.
+      choices: each setting's values; one with several is an axis.
       prefix: begins all names.
       only_name: the name, or what follows the prefix, where there is no axis.
 
     Returns:
-      The points, whose names are made from their values of the axes, as `nlpd_seed1`.
+      The points, whose names are made from their values of the axes.
 
     Raises:
       UsageError: two points have one name; the message gives both points.
     """
-    axes = [flag for flag, values in choices.items() if len(values) > 1]
+    axes = [name for name, values in choices.items() if len(values) > 1]
     points: dict[str, GridPoint] = {}
     for combination in itertools.product(*choices.values()):
-        flags = dict(zip(choices, combination))
-        own = {flag: flags[flag] for flag in axes}
-        parts = [_name_part(flag, value) for flag, value in own.items()] or [_safe(only_name)]
-        name = "_".join(part for part in (prefix, *parts) if part)
-        point = GridPoint(name or "model", own, flags)
-        if point.name in points:
-            both = [
-                " ".join(f"--{flag}={as_text(own[flag])}" for flag in axes)
-                for own in (points[name].axes, own)
-            ]
-            raise UsageError(
-                f"{both[0]} and {both[1]}: two trainings would be called {name}; give each value once, "
-                f"and values whose letters and digits differ"
+        values = dict(zip(choices, combination))
+        own = {axis: values[axis] for axis in axes}
+        parts = [_name_part(axis, value) for axis, value in own.items()] or [_safe(only_name)]
+        name = "_".join(part for part in (prefix, *parts) if part) or "model"
+        if name in points:
+            both = " and ".join(
+                " ".join(f"`{axis}`={as_text(value)}" for axis, value in point.items())
+                for point in (points[name].axes, own)
             )
-        points[point.name] = point
+            raise UsageError(
+                f"{both}: two trainings would be called {name}; give each value once, and values whose "
+                f"letters and digits differ"
+            )
+        points[name] = GridPoint(name, own, values)
     return list(points.values())
 
 
 def as_text(value: Value) -> str:
-    """A flag's value as it is written on a command line, numbers in their shortest form."""
+    """A value as it is written on a command line, numbers in their shortest form.
+
+    >>> as_text(0.5), as_text(2.0), as_text(True)
+    ('0.5', '2', 'true')
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -77,15 +79,9 @@ def as_text(value: Value) -> str:
     return str(value)
 
 
-def threads_each(jobs: int, cores: int) -> int:
-    """How many threads each of several trainings at once should use."""
-    return max(1, cores // jobs)
-
-
-def _name_part(flag: str, value: Value) -> str:
-    """Numbers and switches say nothing without the flag's name; words do."""
-    text = as_text(value)
-    return _safe(text if isinstance(value, str) else flag + text)
+def _name_part(setting: str, value: Value) -> str:
+    """Numbers and switches say nothing without the setting's name; words do."""
+    return _safe(value if isinstance(value, str) else setting + as_text(value))
 
 
 def _safe(text: str) -> str:

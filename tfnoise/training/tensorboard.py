@@ -1,18 +1,80 @@
-"""A run's flags as TensorBoard's HParams tab compares them, one row a run."""
+"""TensorBoard's files: restarts of a run, its curves read back, its settings as a row of the HParams tab."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import random
+import time
+from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from tensorboard.plugins.hparams import api as hp
 from tensorboard.plugins.hparams import api_pb2
 
 from tfnoise.autoencoder import BOTTLENECKS
 from tfnoise.evaluation.scores import MS_SSIM_SCALES
 from tfnoise.training.settings import TrainingSettings
+
+LOGS_FOLDER = "logs"
+"""Of a run's folder."""
+
+_RESTARTED = ".restarted"
+
+
+def has_events(folder: Path) -> bool:
+    """Whether a folder of logs holds anything."""
+    return bool(_event_files(folder))
+
+
+def mark_restart(folder: Path, step: int) -> None:
+    """Makes TensorBoard forget what was logged after `step`, since those steps are taken again.
+
+    A session that was killed has logged steps that its last checkpoint does not know of. TensorBoard drops
+    them on an event of TensorFlow's SessionLog, status START, whose step is the first that is taken again.
+    TF 2's writers write none, so it gets a file of its own, whose name sorts behind the last one's and before
+    those to come.
+
+    Args:
+      folder: of the logs; it holds event files.
+      step: the last step whose events stand.
+    """
+    last = _event_files(folder)[-1]
+    path = last if last.suffix == _RESTARTED else last.with_name(last.name + _RESTARTED)
+    session_log = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(_event(file_version="brain.Event:2"))
+        # Twice, since TensorBoard takes the first in a folder for the run's beginning and drops nothing.
+        for _ in range(2):
+            writer.write(_event(step=step + 1, session_log=session_log))
+
+
+def _event(**fields: object) -> bytes:
+    return tf.compat.v1.Event(wall_time=time.time(), **fields).SerializeToString()
+
+
+def _event_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*tfevents*"))
+
+
+def training_curve(run_dir: Path, name: str) -> list[tuple[int, float]]:
+    """A curve of a run's training, as (step, value), in the order of steps.
+
+    Args:
+      run_dir: the run's folder.
+      name: of the curve, as "loss" or "bpp".
+    """
+    points: dict[int, float] = {}
+    for path in _event_files(run_dir / LOGS_FOLDER):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                if value.tag == f"train/{name}":
+                    # Steps that were taken again come later and stand.
+                    points[event.step] = float(tf.make_ndarray(value.tensor))
+    return sorted(points.items())
+
 
 _FIRST = ("loss", "bottleneck", "bpp", "learning_rate", "seed")
 """TensorBoard shows five columns until it is told to show more."""
@@ -33,9 +95,9 @@ _KNOWN = {"bottleneck": BOTTLENECKS, "loss": ("mse", "ms_ssim", "nlpd"), "precis
 
 
 def hyperparameters(settings: TrainingSettings) -> dict[str, bool | float | str]:
-    """The flags as scalars, those first that matter most.
+    """The settings as scalars, those first that matter most.
 
-    Flags that are None are left out.  Parameters of NLPD are told by their origin and a digest; none are
+    Settings that are None are skipped. Parameters of NLPD are named by their origin and a digest; none are
     "published".
     """
     values = settings.to_dict()
@@ -45,11 +107,11 @@ def hyperparameters(settings: TrainingSettings) -> dict[str, bool | float | str]
 
 
 def write_hyperparameters(settings: TrainingSettings, name: str) -> None:
-    """Writes the flags, and which curves to show beside them, to the default writer.
+    """Writes the settings, and which curves to show beside them, to the default writer.
 
     Args:
       settings: of the training.
-      name: of the run; rows are called by it and a digest of the flags, since equal ones are merged.
+      name: of the run; rows are called by it and a digest of the settings, since equal ones are merged.
     """
     values = hyperparameters(settings)
     absent = sorted(set(settings.to_dict()) - set(values))
