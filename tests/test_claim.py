@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
+
+from tests import scripts
 
 LOSSES = ("mse", "nlpd", "ms_ssim")
 
@@ -17,9 +17,8 @@ def trained(repo_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("claim")
     finished = {}
     for loss in LOSSES:
-        command = [sys.executable, str(repo_root / "bin" / "train"), f"--loss={loss}", "--json"]
-        command.append(f"--flagfile={repo_root / 'configs' / 'quick.cfg'}")
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+        flags = [f"--loss={loss}", "--json", f"--flagfile={repo_root / 'configs' / 'quick.cfg'}"]
+        done = scripts.run_script("train", *flags, cwd=folder)
         assert done.status == 0, done.stderr
         finished[loss] = json.loads(done.stdout)
     return folder, finished

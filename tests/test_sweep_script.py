@@ -1,4 +1,4 @@
-"""bin/sweep from the outside: a grid trained, gone on with, and what it refuses before anything starts."""
+"""bin/sweep from the outside: a grid trained and resumed, and what it refuses before anything starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 from tfnoise.audio import FrontEnd
 from tfnoise.training import TrainingSettings, write_json, write_settings
 
-TINY = ["--filters=8", "--patch_size=48", "--batch_size=2", "--epochs=1", "--steps_per_epoch=2", "--mels=48"]
+SIZES = {"filters": 8, "patch_size": 48, "batch_size": 2, "epochs": 1, "steps_per_epoch": 2}
+TINY = [*(f"--{name}={value}" for name, value in SIZES.items()), "--mels=48"]
 
 
 def _contents(folder):
@@ -23,15 +24,7 @@ def _contents(folder):
 
 def _pretend_finished(folder, name, **options):
     """A run of TINY's settings as bin/train leaves it, but for the checkpoints."""
-    settings = TrainingSettings(
-        filters=8,
-        patch_size=48,
-        batch_size=2,
-        epochs=1,
-        steps_per_epoch=2,
-        front_end=FrontEnd(mels=48),
-        **options,
-    )
+    settings = TrainingSettings(**SIZES, front_end=FrontEnd(mels=48), **options)
     run_dir = folder / "runs" / "sweep" / name
     run_dir.mkdir(parents=True)
     write_settings(settings, run_dir)
@@ -62,7 +55,7 @@ def test_what_is_not_finished_is_trained_and_the_second_call_trains_nothing(run_
     assert run["model"] == "saved_models/seed1/1" and (tmp_path / run["model"] / "saved_model.pb").is_file()
     assert "training on uniform noise" in (tmp_path / run["log"]).read_text()
     assert "2 trainings in runs/sweep (seed 0, 1): 1 finished already" in done.stderr
-    assert "sweep 2/2 (100 %)" in done.stderr and "Traceback" not in done.stderr
+    assert "2/2 [" in done.stderr and "Traceback" not in done.stderr
 
     before = _contents(tmp_path)
     again = run_script("sweep", "--flagfile=tiny.cfg", "--seed=0,1", "--json")
@@ -104,7 +97,7 @@ def test_without_an_axis_it_is_one_training_named_by_its_loss(run_script, tmp_pa
     assert run["name"] == "nlpd" and run["axes"] == {}
 
 
-def test_refused_in_one_line_before_anything_is_written(run_many, tmp_path):
+def test_refused_in_one_line_before_anything_is_written(run_script, tmp_path):
     (tmp_path / "wrong.cfg").write_text("# A grid.\n--seed=0,x\n")
     cases = [
         (["--loss=mse,psnr"], 2, "psnr: --loss=psnr: unknown loss 'psnr'"),
@@ -128,10 +121,10 @@ def test_refused_in_one_line_before_anything_is_written(run_many, tmp_path):
         (["--sweep_dir=/proc/runs"], 1, "--sweep_dir=/proc/runs"),
         (["--export_dir=/proc/models"], 1, "--export_dir=/proc/models"),
     ]
-    answers = run_many("sweep", *(arguments for arguments, _, _ in cases))
-    assert len(answers) == len(cases)
-    for (arguments, status, words), (found, text) in zip(cases, answers):
-        assert found == status and words in text and len(text.splitlines()) == 1, (arguments, text)
+    for arguments, status, words in cases:
+        done = run_script("sweep", *arguments)
+        (line,) = done.stderr.splitlines()
+        assert done.status == status and words in line, (arguments, line)
     assert [path.name for path in tmp_path.iterdir()] == ["wrong.cfg"]
 
 
@@ -141,20 +134,19 @@ def test_a_run_begun_with_other_flags_is_refused_before_the_others_start(run_scr
     done = run_script("sweep", *TINY, "--loss=mse", "--seed=0,1")
     assert done.status == 2
     (line,) = done.stderr.splitlines()
-    assert "runs/sweep/seed1 holds a run with other flags: --learning_rate=0.5 (now 0.001)" in line
+    assert "runs/sweep/seed1 holds a run with other settings: --learning_rate=0.5 (now 0.001)" in line
     assert "another --sweep_dir" in line and _contents(tmp_path) == before
 
 
 def test_help_has_an_example_and_the_flags_of_a_training(run_script):
-    started = time.monotonic()
     done = run_script("sweep", "--help")
-    assert time.monotonic() - started < 4
     assert done.status == 0
     assert "bin/sweep --flagfile=configs/quick.cfg --loss=mse,ms_ssim,nlpd --seed=0,1,2" in done.stdout
-    train = run_script("train", "--help").stdout
-    assert set(re.findall(r"^  --\S+", train, re.MULTILINE)) <= set(
-        re.findall(r"^  --\S+", done.stdout, re.MULTILINE)
+    train, sweep = (
+        set(re.findall(r"^  --\S+", text, re.MULTILINE))
+        for text in (run_script("train", "--help").stdout, done.stdout)
     )
+    assert train <= sweep
 
 
 @pytest.mark.slow
@@ -177,8 +169,7 @@ def test_a_failing_training_is_named_and_stops_no_other(run_script, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGTERM])
-def test_a_sweep_that_is_ended_goes_on(run_script, repo_root, tmp_path, how):
+def test_a_sweep_that_is_ended_resumes(run_script, repo_root, tmp_path):
     grid = [*TINY, "--loss=mse", "--seed=0,1", "--steps_per_epoch=200", "--checkpoint_every=20"]
     command = [sys.executable, str(repo_root / "bin" / "sweep"), *grid]
     sweep = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -186,24 +177,17 @@ def test_a_sweep_that_is_ended_goes_on(run_script, repo_root, tmp_path, how):
     while not (tmp_path / "runs/sweep/seed0/checkpoints/step-20.index").exists():
         assert sweep.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    sweep.send_signal(how)
+    sweep.send_signal(signal.SIGTERM)
     _, errors = sweep.communicate(timeout=60)
-    log = (tmp_path / "runs/sweep/seed0.log").read_text()
-    if how != signal.SIGKILL:
-        assert sweep.returncode == 130
-        assert errors.splitlines()[-1] == (
-            "sweep: interrupted; 0 of 2 trainings are finished; the same command goes on"
-        )
-        assert "stopped by SIGTERM at step" in log
-        assert not (tmp_path / "runs/sweep/seed1").exists()
+    assert sweep.returncode == 130
+    assert errors.splitlines()[-1] == (
+        "sweep: interrupted; 0 of 2 trainings are finished; the same command resumes"
+    )
+    assert "stopped by SIGTERM at step" in (tmp_path / "runs/sweep/seed0.log").read_text()
+    assert not (tmp_path / "runs/sweep/seed1").exists()
 
     again = run_script("sweep", *grid, "--json")
     assert again.status == 0, again.stderr
     assert "0 finished already, 1 begun" in again.stderr
     assert json.loads(again.stdout)["finished"] == 2
-    if how == signal.SIGKILL:
-        # Its training was left behind, and is waited for rather than trained twice at a time.
-        log = (tmp_path / "runs/sweep/seed0.log").read_text()
-        assert log.count("training on") == 1 and "resuming" not in log
-    else:
-        assert "resuming from step" in (tmp_path / "runs/sweep/seed0.log").read_text()
+    assert "resuming from step" in (tmp_path / "runs/sweep/seed0.log").read_text()

@@ -11,17 +11,19 @@ import pytest
 import soundfile
 import tensorflow as tf
 
+from tfnoise.audio import FrontEnd
 from tfnoise.losses import fit_nlpd
+from tfnoise.training import TrainingSettings, write_settings
 
-TINY = [
-    "--filters=8",
-    "--patch_size=32",
-    "--ms_ssim_scales=2",
-    "--batch_size=4",
-    "--epochs=2",
-    "--steps_per_epoch=5",
-    "--mels=48",
-]
+SIZES = {
+    "filters": 8,
+    "patch_size": 32,
+    "ms_ssim_scales": 2,
+    "batch_size": 4,
+    "epochs": 2,
+    "steps_per_epoch": 5,
+}
+TINY = [*(f"--{name}={value}" for name, value in SIZES.items()), "--mels=48"]
 
 
 @pytest.fixture(scope="module")
@@ -40,25 +42,25 @@ def test_the_whole_job_and_its_second_call(run_script, tmp_path, audio_folder):
     assert "bad.wav" in done.stdout and "1 of 2 clips" in done.stdout
     assert "saved_models/ms_ssim/1" in done.stdout
     assert "bin/evaluate --model=saved_models/ms_ssim" in done.stdout
-    assert "10/10 (100 %)" in done.stderr and "bpp=" in done.stderr and "elapsed" in done.stderr
+    assert "10/10 [" in done.stderr and "bpp=" in done.stderr
     assert "Traceback" not in done.stderr and "W tensorflow" not in done.stderr
     assert {"checkpoints", "logs", "flags.json", "finished.json"} == {path.name for path in run_dir.iterdir()}
     assert {"saved_model.pb", "variables", "assets"} <= {path.name for path in version.iterdir()}
     settings = json.loads((version / "assets" / "tfnoise.json").read_text())
     assert settings["training"]["uses_natural_data"] is False and settings["training"]["steps"] == 10
 
-    heard = {}
+    sounds = {}
     for event_file in (run_dir / "logs").iterdir():
         for event in tf.compat.v1.train.summary_iterator(str(event_file)):
             for value in event.summary.value:
                 if value.metadata.plugin_data.plugin_name == "audio":
-                    heard.setdefault(value.tag.split("/")[-1], {}).setdefault(value.tag, []).append(value)
+                    sounds.setdefault(value.tag.split("/")[-1], {}).setdefault(value.tag, []).append(value)
     # A synthesised sound and a natural one; the originals' once, the reconstructions' after each epoch.
-    assert {name: [len(found) for found in tags.values()] for name, tags in heard.items()} == {
+    assert {name: [len(values) for values in tags.values()] for name, tags in sounds.items()} == {
         "front end alone": [1, 1],
         "reconstruction": [2, 2],
     }
-    [first, *_] = heard["reconstruction"].values()
+    [first, *_] = sounds["reconstruction"].values()
     sound, rate_hz = soundfile.read(io.BytesIO(first[0].tensor.string_val[0]))
     assert rate_hz == 16000 and len(sound) > 16000 and np.std(sound) > 0
 
@@ -71,7 +73,8 @@ def test_the_whole_job_and_its_second_call(run_script, tmp_path, audio_folder):
 
     other = run_script("train", *TINY, "--loss=ms_ssim", "--seed=1")
     assert other.status == 2
-    assert "--seed=0 (now 1)" in other.stderr and len(other.stderr.strip().splitlines()) == 1
+    (line,) = other.stderr.splitlines()
+    assert "--seed=0 (now 1)" in line and "--overwrite" in line
 
     anew = run_script("train", *TINY, "--loss=ms_ssim", "--seed=1", "--overwrite")
     assert anew.status == 0, anew.stderr
@@ -98,49 +101,59 @@ def test_a_sum_of_losses_with_fitted_parameters(run_script, tmp_path):
     assert len(other.stderr.strip().splitlines()) == 1 and len(other.stderr) < 500
 
 
-def test_help_answers_within_four_seconds(run_script):
+def test_help_has_an_example_and_the_flags(run_process):
     started = time.monotonic()
-    done = run_script("train", "--help")
+    done = run_process("train", "--help")
     assert time.monotonic() - started < 4
     assert done.status == 0 and "bin/train --loss=ms_ssim" in done.stdout
     for flag in ("loss", "noise", "bottleneck", "bpp", "levels", "quantizer_s", "val_data", "run_dir"):
         assert f"--{flag}" in done.stdout
 
 
-_REFUSED = [
-    (["--loss=psnr"], 2, "--loss=psnr: unknown loss 'psnr'; known: mse, ms_ssim, nlpd, ssim"),
-    (["--loss=0.5*nlpd+"], 2, "no sum like 0.5*ms_ssim+0.5*nlpd"),
-    (["--loss=mse+ms_ssim", "--patch_size=32"], 2, "--patch_size=32"),
-    (["--loss=nlpd", "--nlpd_parameters=absent.json"], 1, "absent.json: cannot be read"),
-    (["--patch_size=32", "--loss=ms_ssim"], 2, "--patch_size=32"),
-    (["--bottleneck=levels", "--bpp=0.3"], 2, "0.296875"),
-    (["--name=../x"], 2, "--name=../x"),
-    (["--val_data=absent"], 1, "absent"),
-    (["--export_dir=/proc/models"], 1, "/proc/models"),
-    (["--run_dir=/proc/run"], 1, "/proc/run"),
-    (["--name=best"], 2, "--name=best: is a shipped model's name; give another, as --name=my_best"),
-]
-
-
-def test_refused_in_one_line_before_anything_is_written(run_many, tmp_path):
-    answers = run_many("train", *(arguments for arguments, _, _ in _REFUSED))
-    assert len(answers) == len(_REFUSED)
-    for (arguments, status, words), (answer, text) in zip(_REFUSED, answers):
-        assert answer == status, arguments
-        (line,) = text.splitlines()
-        assert words in line
+def test_refused_in_one_line_before_anything_is_written(run_script, tmp_path):
+    cases = [
+        (["--loss=psnr"], 2, "--loss=psnr: unknown loss 'psnr'; known: mse, ms_ssim, nlpd, ssim"),
+        (["--loss=0.5*nlpd+"], 2, "no sum like 0.5*ms_ssim+0.5*nlpd"),
+        (["--loss=mse+ms_ssim", "--patch_size=32"], 2, "--patch_size=32"),
+        (["--loss=nlpd", "--nlpd_parameters=absent.json"], 1, "absent.json: cannot be read"),
+        (["--patch_size=32", "--loss=ms_ssim"], 2, "--patch_size=32"),
+        (["--bottleneck=levels", "--bpp=0.3"], 2, "0.296875"),
+        (["--name=../x"], 2, "--name=../x"),
+        (["--val_data=absent"], 1, "absent"),
+        (["--export_dir=/proc/models"], 1, "/proc/models"),
+        (["--run_dir=/proc/run"], 1, "/proc/run"),
+        (["--name=best"], 2, "--name=best: is a shipped model's name; give another, as --name=my_best"),
+    ]
+    for arguments, status, words in cases:
+        done = run_script("train", *arguments)
+        (line,) = done.stderr.splitlines()
+        assert done.status == status and words in line, (arguments, line)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_divergence_exits_with_one_and_one_line(run_script):
     done = run_script("train", *TINY, "--loss=mse", "--learning_rate=1e30")
     assert done.status == 1
-    assert "step-0" in done.stderr and "--learning_rate" in done.stderr and "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert "step-0" in last and "lower --learning_rate" in last and "begin anew with --overwrite" in last
 
 
-@pytest.mark.parametrize("name", ["paper", "paper_512", "quick"])
-def test_every_config_is_read_and_sets_what_it_says(run_script, repo_root, name):
-    config = repo_root / "configs" / f"{name}.cfg"
-    # A name that is refused after all flags were read and checked, so that nothing is trained.
-    done = run_script("train", f"--flagfile={config}", "--name=7")
-    assert done.status == 2 and "--name=7" in done.stderr
+def test_a_run_whose_checkpoints_are_damaged_is_to_be_begun_anew(run_script, tmp_path):
+    checkpoints = tmp_path / "runs" / "mse" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "step-5.index").write_bytes(b"damaged")
+    write_settings(TrainingSettings(loss="mse", front_end=FrontEnd(mels=48), **SIZES), checkpoints.parent)
+    done = run_script("train", *TINY, "--loss=mse")
+    assert done.status == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        "step-5: damaged checkpoint; begin anew with --overwrite or another --name"
+    )
+
+
+def test_every_config_is_read_and_sets_valid_values(run_script, repo_root):
+    configs = sorted((repo_root / "configs").glob("*.cfg"))
+    assert len(configs) > 3
+    for config in configs:
+        # A name that is refused after all flags were read and checked, so that nothing is trained.
+        done = run_script("train", f"--flagfile={config}", "--name=7")
+        assert done.status == 2 and "--name=7" in done.stderr, config

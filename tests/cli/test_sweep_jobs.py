@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import sys
@@ -11,7 +10,8 @@ import time
 
 import pytest
 
-from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs
+from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs, shared_environment
+from tfnoise.files import locked
 
 
 @pytest.fixture
@@ -46,6 +46,15 @@ def test_one_after_another_and_a_failing_one_stops_nothing(run, tmp_path):
     assert last_line(tmp_path / "logs" / "b.log") == "b: no"
     assert last_line(tmp_path / "logs" / "c.log").startswith("$ sh -c ")
     assert last_line(tmp_path / "absent.log") == ""
+
+
+def test_processes_share_the_cores_and_have_one_at_least(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    shares = [shared_environment(jobs).get("TF_NUM_INTRAOP_THREADS") for jobs in (1, 2, 3, 8, 20)]
+    assert shares == [None, "4", "2", "1", "1"]
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "5")
+    assert shared_environment(2)["TF_NUM_INTRAOP_THREADS"] == "5"
 
 
 def test_several_at_once_but_not_more(run):
@@ -97,12 +106,12 @@ def test_one_that_another_process_is_at_work_on_is_waited_for(run, tmp_path, cap
     log = tmp_path / "logs" / "a.log"
     log.parent.mkdir()
     order = []
-    with log.open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        release = threading.Timer(1.0, lambda: (order.append("released"), held.close()))
-        release.start()
-        whole, events = run({"a": "true", "b": "true"}, on_start=lambda job: order.append(job.name))
-        release.join()
+    lock = locked(log)
+    lock.__enter__()
+    release = threading.Timer(1.0, lambda: (order.append("released"), lock.__exit__(None, None, None)))
+    release.start()
+    whole, events = run({"a": "true", "b": "true"}, on_start=lambda job: order.append(job.name))
+    release.join()
     assert whole and events == ["b started", "b 0", "a started", "a 0"]
     assert order == ["b", "released", "a"]
     assert capsys.readouterr().out.count("waiting for a: another process is at work on it") == 1
