@@ -53,18 +53,18 @@ def define_flags(define: FlagDefiner) -> None:
     define.string("export_dir", shared_flags.EXPORT_DIR, "Models go to EXPORT_DIR/NAME/VERSION.")
     define.string("name", None, "Begins the names of all runs and models. (default: nothing)")
     define.boolean("overwrite", False, "Delete the folders of the grid's runs and begin all of them anew.")
+    define.string("run_dir", None, "Not here: each training has its own, below --sweep_dir.")
     single = _train_flags()
     for name in single:
-        module = single.find_module_defining_flag(name)
-        define.flag(_SeveralFlag(single[name]), module_name=module)
-    refused = flags.Flag(_NoParser(), None, "run_dir", None, "Not here: each training has its own.")
-    define.flag(refused)
+        define.flag(_several(single[name]), module_name=single.find_module_defining_flag(name))
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> int:
     """Trains the grid, and prints the table."""
     if values.name is not None and not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", values.name):
         raise UsageError(f"--name={values.name}: begins folders' names; use letters, digits, _ - and .")
+    if values.run_dir is not None:
+        raise UsageError(f"--run_dir={values.run_dir}: each training has its own, below --sweep_dir")
     from tfnoise.training.sweep import grid
 
     single = _train_flags()
@@ -107,29 +107,35 @@ class _Training:
         return [f"--{name}={as_text(value)}" for name, value in self.point.values.items()]
 
     def read_finished(self) -> None:
-        """Notes the report of the run, if it is finished.
-
-        Raises:
-          InputError: it is damaged.
-        """
+        """Reads the report of the run, if it is finished."""
         self.finished = read_finished(self.run_dir, f"delete {self.run_dir} and train it again")
 
-    def row(self) -> dict[str, Any]:
+    def note_end(self, status: int) -> None:
+        """Notes what became of it when its process has ended."""
+        self.trained = True
+        if status == 0:
+            try:
+                self.read_finished()
+                self.error = None if self.finished else "bin/train left no report"
+            except InputError as error:
+                self.error = str(error)
+            return
+        line = last_line(self.log).removeprefix("train: ")
+        ending = f"killed by {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+        # Before bin/train says anything, the last line is its command.
+        self.error = ending if line.startswith("$ ") else f"{line} ({ending})"
+
+    def table_row(self) -> dict[str, Any]:
         """What --json says of it."""
-        finished = self.finished or {}
-        last = finished.get("last", {})
+        finished = self.finished or {"last": {}}
         return {
             "name": self.point.name,
             "axes": self.point.axes,
             "status": "finished" if self.finished else "failed",
             "trained_now": self.trained,
             "error": self.error,
-            "distortion": last.get("distortion"),
-            "bpp_on_noise": finished.get("bpp_on_noise"),
-            "natural_mse": last.get("natural_mse"),
-            "last": last,
-            "seconds": finished.get("seconds"),
-            "model": finished.get("model"),
+            **{key: finished.get(key) for key in ("bpp_on_noise", "last", "seconds", "model")},
+            **{key: finished["last"].get(key) for key in ("distortion", "natural_mse")},
             "run_dir": self.run_dir,
             "log": self.log,
         }
@@ -219,8 +225,7 @@ class _Sweep:
 
             def on_end(job: Job, status: int) -> None:
                 training = by_name[job.name]
-                training.trained = True
-                _note_end(training, status)
+                training.note_end(status)
                 model = training.finished and f"finished, model {training.finished['model']}"
                 progress.write(f"{job.name}: {model or 'failed'}")
                 progress.update(1)
@@ -242,7 +247,7 @@ class _Sweep:
 
     def report(self, trainings: Sequence[_Training]) -> int:
         """Prints the table, the JSON and what failed; returns the exit status."""
-        rows = [training.row() for training in trainings]
+        rows = [training.table_row() for training in trainings]
         natural = any(row["natural_mse"] is not None for row in rows)
         columns = ["distortion", "bpp_on_noise", *(["natural_mse"] if natural else []), "seconds", "model"]
         header = ["run", *trainings[0].point.axes, *(column.replace("_", " ") for column in columns)]
@@ -255,15 +260,8 @@ class _Sweep:
             say(f"      tensorboard --logdir={self.folder}")
         failed = [training for training in trainings if not training.finished]
         if json_requested():
-            print_json(
-                {
-                    "sweep_dir": self.folder,
-                    "export_dir": self.export_dir,
-                    "finished": len(trainings) - len(failed),
-                    "failed": len(failed),
-                    "runs": rows,
-                }
-            )
+            counts = {"finished": len(trainings) - len(failed), "failed": len(failed)}
+            print_json({"sweep_dir": self.folder, "export_dir": self.export_dir, **counts, "runs": rows})
         for training in failed:
             print(
                 f"sweep: {training.point.name} failed: {training.error}; its log is {training.log}, and the "
@@ -273,21 +271,6 @@ class _Sweep:
         return app.FAILED if failed else 0
 
 
-def _note_end(training: _Training, status: int) -> None:
-    """Notes what became of a training whose process has ended."""
-    if status == 0:
-        try:
-            training.read_finished()
-            training.error = None if training.finished else "bin/train left no report"
-        except InputError as error:
-            training.error = str(error)
-        return
-    line = last_line(training.log).removeprefix("train: ")
-    ending = f"killed by {signal.Signals(-status).name}" if status < 0 else f"status {status}"
-    # Before bin/train says anything, the last line is its command.
-    training.error = ending if line.startswith("$ ") else f"{line} ({ending})"
-
-
 def _train_flags() -> flags.FlagValues:
     """New flags of one training."""
     values = flags.FlagValues()
@@ -295,46 +278,25 @@ def _train_flags() -> flags.FlagValues:
     return values
 
 
-class _SeveralFlag(flags.Flag):
-    """A training's flag that may have several values; None unless it is given."""
-
-    def __init__(self, single: flags.Flag):
-        text = single.help or ""
-        default = (single.default_as_str or "").strip("'")
-        if default and "(default: " not in text:
-            text += f" (default: {default})"
-        parser = _SeveralParser(single.parser)
-        super().__init__(parser, None, single.name, None, text, boolean=single.boolean)
+def _several(single: flags.Flag) -> flags.Flag:
+    """A training's flag for several values; None unless it is given."""
+    default = (single.default_as_str or "").strip("'")
+    note = f" (default: {default})" if default and "(default: " not in single.help else ""
+    parser = _SeveralParser(single.parser)
+    return flags.Flag(parser, None, single.name, None, single.help + note, boolean=single.boolean)
 
 
 class _SeveralParser(flags.ArgumentParser):
     """Splits a text at its commas and gives each part to the parser of one value."""
 
     def __init__(self, single: flags.ArgumentParser):
-        super().__init__()
         self._single = single
         # The help lists them.
         self.enum_values = getattr(single, "enum_values", None)
 
     def parse(self, argument: str) -> tuple[Any, ...]:
-        """The values, one or more.
-
-        Raises:
-          ValueError: one of them is empty, or the single parser refuses it.
-        """
+        """One value or more; raises ValueError for one that is missing or that the single parser refuses."""
         parts = flags.ListParser().parse(argument) if "," in argument else [argument]
         if len(parts) > 1 and "" in parts:
             raise ValueError("a value is missing beside a comma")
         return tuple(self._single.parse(part) for part in parts)
-
-
-class _NoParser(flags.ArgumentParser):
-    """Of a flag that is known and refused."""
-
-    def parse(self, argument: str) -> str:
-        """Refuses.
-
-        Raises:
-          ValueError: always.
-        """
-        raise ValueError("each training has its own, below --sweep_dir")
