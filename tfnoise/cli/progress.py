@@ -15,9 +15,8 @@ _LOG_EVERY_S = 10.0
 class Progress(tqdm):
     """A tqdm bar whose updates end a process whose signal a callback swallowed.
 
-        with Progress(total=1000, initial=200, label="training", unit="step") as progress:
-            for step in range(200, 1000):
-                progress.update(loss="0.123")
+        with Progress(1000, label="training", unit="step", initial=200) as progress:
+            progress.update(loss="0.123")
 
     Args:
       total: number of units; None if unknown.

@@ -30,14 +30,7 @@ def prepare() -> None:
 
 
 def run(verb: str) -> None:
-    """Runs a verb, as `app.run` does, after a check of the environment; for the scripts in bin/.
-
-    Args:
-      verb: name of a module of `tfnoise.cli`.
-
-    Raises:
-      SystemExit: always.
-    """
+    """Checks the environment, runs a verb as `app.run` does, and exits; for the scripts in bin/."""
     prepare()
     from tfnoise.cli import app
 
@@ -45,29 +38,18 @@ def run(verb: str) -> None:
 
 
 def wrong_python(version: tuple) -> Optional[str]:
-    """Says what to do if a Python of this version cannot run tfnoise.
-
-    Args:
-      version: like `sys.version_info`.
-
-    Returns:
-      One line, or None if the version is right.
-    """
+    """One line that says what to do if a Python of this `sys.version_info` cannot run tfnoise, else None."""
     if OLDEST <= tuple(version[:2]) <= NEWEST:
         return None
-    found = ".".join(str(part) for part in version[:3])
+    number = ".".join(str(part) for part in version[:3])
     return (
-        f"tfnoise needs Python 3.9, 3.10 or 3.11, and this is {found}: "
+        f"tfnoise needs Python 3.9, 3.10 or 3.11, and this is {number}: "
         f"run `cd {_REPOSITORY} && {_CREATE}`, or use the Dockerfile there"
     )
 
 
 def missing_packages() -> Optional[str]:
-    """Says what to do if a package that every script needs is not installed here.
-
-    Returns:
-      One line, or None if nothing is missing.
-    """
+    """One line that says what to do if a package that every script needs is not installed, else None."""
     missing = [name for name in _REQUIRED if importlib.util.find_spec(name) is None]
     if not missing:
         return None
@@ -84,9 +66,9 @@ def missing_packages() -> Optional[str]:
 
 def quiet_tensorflow() -> None:
     """Turns off what TensorFlow prints at import and on first use, unless a level of logging is chosen."""
-    chosen = "TF_CPP_MIN_LOG_LEVEL" in os.environ
+    is_set = "TF_CPP_MIN_LOG_LEVEL" in os.environ
     # At 2, TensorFlow still prints three errors about cuDNN, cuFFT and cuBLAS on every machine.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    if not chosen:
+    if not is_set:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -56,15 +56,7 @@ def define_flags(define: FlagDefiner) -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """A training to run, and where its results go.
-
-    Attributes:
-      settings: of the training.
-      run_dir, model_folder: folders of the run and of the exported model's versions.
-      overwrite: whether to begin anew where there is a run.
-      checkpoint_every, steps_per_execution: steps.
-      val_data: folder of natural audio to score after each epoch.
-    """
+    """A training to run, and where its results go: the run's folder, and that of the model's versions."""
 
     settings: TrainingSettings
     run_dir: Path
@@ -173,13 +165,9 @@ def _run(job: _Job, strategy: tf.distribute.Strategy) -> int:
         "flags": settings.to_dict(),
     }
     write_json(finished, run_dir / training.FINISHED_FILE)
-    rows = [
-        ["model", version],
-        ["checkpoints, flags, logs", run_dir],
-        ["rate on noise", f"{finished['bpp_on_noise']:.4f} bpp"],
-        ["time", f"{finished['seconds']:.0f} s"],
-    ]
-    say(table(rows))
+    rate, time_s = f"{finished['bpp_on_noise']:.4f} bpp", f"{finished['seconds']:.0f} s"
+    places = [["model", version], ["checkpoints, flags, logs", run_dir]]
+    say(table([*places, ["rate on noise", rate], ["time", time_s]]))
     say(f"Next: bin/evaluate --model={version.parent} --data=FOLDER_OF_AUDIO")
     say(f"      tensorboard --logdir={run_dir / 'logs'}")
     if json_requested():

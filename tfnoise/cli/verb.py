@@ -32,12 +32,14 @@ class Verb(Protocol):
 
     Its docstring is the help's description and, after a line "Example:", its example. Importing it must stay
     light, since `--help` does: what needs TensorFlow or NumPy is imported by the functions that use it.
+
+    Attributes:
+      POSITIONAL: how the help names the positional arguments, as "IN..."; None refuses any.
+      AT_LEAST: number of positional arguments that are required.
     """
 
     POSITIONAL: str | None
-    """How the help names the positional arguments, as "IN..."; None refuses any."""
     AT_LEAST: int
-    """How many positional arguments are required."""
 
     def define_flags(self, define: FlagDefiner) -> None:
         """Defines the verb's flags."""
