@@ -19,8 +19,7 @@ from benchmarks.measuring import free_ports, module_environment, range_text
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.cli.output import say, table
 from tfnoise.cli.progress import Progress
-from tfnoise.training import TrainingRun, TrainingSettings, make_strategy
-from tfnoise.training.precision import has_native_bfloat16
+from tfnoise.training import TrainingRun, TrainingSettings, has_native_bfloat16, make_strategy
 
 STEPS = 30
 """Steps of a round; two more before them are not timed."""

@@ -33,11 +33,14 @@ def run_script(
 
     Not for what a process is the subject of: signals, kills, threads, the start itself.
     """
-    import tensorflow as tf
-
     verb = importlib.import_module("benchmarks.verb" if name == "benchmark" else f"tfnoise.cli.{name}")
     if not hasattr(verb, "define_flags"):
         return run_process(name, *arguments, cwd=cwd, env=env)
+    return call(verb, [str(REPOSITORY / "bin" / name), *map(str, arguments)], cwd, env)
+
+
+def call(verb: Any, argv: list[str], cwd: Path, env: dict[str, str] | None = None) -> Result:
+    """Calls a verb's module as a script would with this command line."""
     stdout, stderr = (
         io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", write_through=True) for _ in range(2)
     )
@@ -50,12 +53,14 @@ def run_script(
             mock.patch.dict(os.environ, env or {}),
             warnings.catch_warnings(),
         ):
-            status = app.call(verb, [str(REPOSITORY / "bin" / name), *map(str, arguments)])
+            status = app.call(verb, argv)
     finally:
         os.chdir(before)
-        # What a script sets for its process, and the names that Keras counts.
-        tf.keras.mixed_precision.set_global_policy("float32")
-        tf.keras.backend.clear_session()
+        if "tensorflow" in sys.modules:
+            keras = sys.modules["tensorflow"].keras
+            # What a script sets for its process, and the names that Keras counts.
+            keras.mixed_precision.set_global_policy("float32")
+            keras.backend.clear_session()
     return Result(status, *(stream.buffer.getvalue().decode() for stream in (stdout, stderr)))
 
 

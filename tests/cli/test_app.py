@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -20,15 +19,15 @@ def _only_line(result: Result) -> str:
     return lines[0]
 
 
-def test_help_names_what_a_user_needs_and_is_quick(toy):
+def test_help_names_what_a_user_needs_and_is_quick(toy_process):
     start_s = time.monotonic()
-    result = toy("--help", python=("-X", "importtime"))
+    result = toy_process("--help", python=("-X", "importtime"))
     assert time.monotonic() - start_s < 4
     assert result.status == 0
     assert result.stdout.startswith("bin/toy: Learn a toy from noise.")
     assert "bin/toy [flags] [IN...]" in result.stdout
     assert "  bin/toy --loss=mse in.wav" in result.stdout
-    assert "--loss  (one of mse, nlpd; default: mse)\n      What is minimised." in result.stdout
+    assert "--loss  (one of mse, nlpd; default: mse)\n      Training loss." in result.stdout
     assert "-o, --output  (no default)" in result.stdout
     assert "--[no]overwrite  (default: false)" in result.stdout
     assert "--[no]json" in result.stdout and "--flagfile" in result.stdout
@@ -101,8 +100,10 @@ def test_a_flagfile_that_includes_itself_is_refused(toy, tmp_path):
     assert result.status == 2
 
 
-def test_arguments_beside_flags(toy, tmp_path):
-    refused = toy("in.wav", positional=None)
+def test_arguments_beside_flags(toy, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("tests.cli.toy.POSITIONAL", None)
+        refused = toy("in.wav")
     assert "unexpected argument 'in.wav'" in _only_line(refused)
     assert refused.status == 2
     (tmp_path / "in.wav").touch()
@@ -114,7 +115,7 @@ def test_arguments_beside_flags(toy, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (("--fail=input",), 1, "in.wav: too short make it longer"),
+        (("--fail=input",), 1, "in.wav: too short for --bpp or `filters`"),
         (("none.wav",), 1, "none.wav: No such file or directory; check the path"),
         ((".",), 1, ".: Is a directory; name a file instead"),
         (("--fail=bug",), 1, "unexpected TypeError: a bug; TFNOISE_TRACEBACK=1 shows where"),
@@ -145,24 +146,20 @@ def test_json_is_all_that_stdout_carries(toy):
     assert result.stderr == "a stray print\n"
 
 
-def test_tensorflow_is_quiet(toy):
-    result = toy("--fail=quiet")
+def test_tensorflow_is_quiet(toy_process):
+    result = toy_process("--fail=quiet")
     assert result.status == 0
     assert result.stderr == ""
 
 
-def test_a_reader_that_leaves_early_hears_no_complaint(toy, tmp_path):
-    toy("--help")
-    script = tmp_path / "bin" / "toy"
-    command = f'"{sys.executable}" "{script}" --steps=100000; echo "status $?" >&2'
-    result = subprocess.run(
-        ["bash", "-c", f"({command}) | true"], capture_output=True, text=True, timeout=60, cwd=Path(tmp_path)
-    )
+def test_a_reader_that_leaves_early_gets_no_complaint(toy_script):
+    command = f'"{sys.executable}" "{toy_script}" --steps=100000; echo "status $?" >&2'
+    result = subprocess.run(["bash", "-c", f"({command}) | true"], capture_output=True, text=True, timeout=60)
     assert result.stderr == "status 141\n"
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_a_signal_that_a_callback_swallows_ends_it_all_the_same(toy, name, status):
-    result = toy(f"--fail=swallowed {name}")
+def test_a_signal_that_a_callback_swallows_ends_it_all_the_same(toy_process, name, status):
+    result = toy_process(f"--fail=swallowed {name}")
     assert result.status == status and "a callback lost it" in result.stdout
     assert "Traceback" not in result.stderr and result.stderr.splitlines()[-1].startswith("toy: ")

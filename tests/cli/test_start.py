@@ -46,22 +46,19 @@ def test_missing_packages_are_named_with_the_remedy(monkeypatch, capsys):
     assert message.count("\n") == 1
 
 
-def test_a_script_says_so_in_an_empty_environment(toy):
-    result = toy("--help", python=("-S",))
+def test_a_script_says_so_in_an_empty_environment(toy_process):
+    result = toy_process("--help", python=("-S",))
     assert result.status == 1
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1
     assert "pip install -e ." in result.stderr or "activate" in result.stderr
 
 
-def test_older_pythons_get_the_message_not_a_syntax_error(toy, tmp_path):
+def test_older_pythons_get_the_message_not_a_syntax_error(toy_script):
     python = next((path for path in map(shutil.which, ("python3.6", "python3.7", "python3.8")) if path), None)
     if python is None or subprocess.run([python, "--version"], capture_output=True).returncode:
         pytest.skip("no older Python on this machine")
-    toy("--help")
-    result = subprocess.run(
-        [python, str(tmp_path / "bin" / "toy")], capture_output=True, text=True, timeout=60
-    )
+    result = subprocess.run([python, str(toy_script)], capture_output=True, text=True, timeout=60)
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert "needs Python 3.9, 3.10 or 3.11" in result.stderr

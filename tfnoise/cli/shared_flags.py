@@ -44,8 +44,9 @@ def front_end_from_flags(values: flags.FlagValues) -> FrontEnd:
     """
     from tfnoise.audio import FrontEnd
 
+    by_name = values.flag_values_dict()
     try:
-        return FrontEnd(**{field.name: values[field.name].value for field in dataclasses.fields(FrontEnd)})
+        return FrontEnd(**{field.name: by_name[field.name] for field in dataclasses.fields(FrontEnd)})
     except ValueError as error:
         raise UsageError(f"front end: {error}") from None
 

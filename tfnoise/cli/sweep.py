@@ -68,7 +68,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     from tfnoise.training.sweep import grid
 
     single = _train_flags()
-    choices = {name: values[name].value for name in single if values[name].present}
+    choices: dict[str, Any] = {name: values[name].value for name in single if values[name].present}
     points = grid(choices, values.name, only_name=choices.get("loss", (single["loss"].default,))[0])
     sweep = _Sweep(Path(values.sweep_dir), Path(values.export_dir), values.jobs, values.overwrite)
     trainings = [_Training(point, sweep.folder / point.name) for point in points]

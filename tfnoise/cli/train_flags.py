@@ -81,16 +81,17 @@ def settings_from_flags(values: flags.FlagValues, precision: str = "float32") ->
     Raises:
       UsageError, InputError: the flags do not work, or not together.
     """
+    by_name = values.flag_values_dict()
     for flag in ("checkpoint_every", "steps_per_execution"):
-        if values[flag].value < 1:
-            raise UsageError(f"--{flag} must be 1 or more, not {values[flag].value}")
+        if by_name[flag] < 1:
+            raise UsageError(f"--{flag} must be 1 or more, not {by_name[flag]}")
     if values.early_stop and not values.val_data:
         raise UsageError(f"--early_stop={values.early_stop}: needs natural audio to judge by, --val_data")
     from tfnoise.losses import NLPDParameters
     from tfnoise.training import TrainingSettings
 
     names = {field.name for field in dataclasses.fields(TrainingSettings)} - {"front_end", "nlpd_parameters"}
-    options = {name: values[name].value for name in names}
+    options = {name: by_name[name] for name in names}
     if values.precision == "auto":
         options["precision"] = precision
     return TrainingSettings(

@@ -41,7 +41,7 @@ class Checkpoints:
         self._folder = run_dir / CHECKPOINTS_FOLDER
         # The others write because the chief cannot collect their shares of variables otherwise.
         self._scratch = None if chief else tempfile.mkdtemp(prefix="tfnoise-worker-")
-        folder = self._folder if chief else Path(self._scratch)
+        folder = Path(self._scratch or self._folder)
         if chief:
             for leftover in self._folder.glob("*_temp"):
                 shutil.rmtree(leftover, ignore_errors=True)

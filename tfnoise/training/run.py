@@ -140,11 +140,10 @@ class TrainingRun:
             self.model.reset_metrics()
             if self.step == 0:
                 self._checkpoints.save(0)
-            summaries, pause = None, contextlib.nullcontext
             model = self.current_model()
+            summaries = None
             if self.chief:
                 summaries = stack.enter_context(Summaries(self.run_dir, model, settings, self.step))
-                pause = summaries.paused
             boundaries = (SUMMARY_EVERY, checkpoint_every, settings.steps_per_epoch, settings.steps)
             while self.step < settings.steps and not self.stopped_early:
                 before = self.step
@@ -161,7 +160,7 @@ class TrainingRun:
                     summaries.scalars(step, {**logs, "learning_rate": rate})
                 if step % SUMMARY_EVERY == 0:
                     self.model.reset_metrics()
-                with pause():
+                with summaries.paused() if summaries else contextlib.nullcontext():
                     if step % settings.steps_per_epoch == 0:
                         score = on_epoch_end(step // settings.steps_per_epoch, logs, summaries)
                         self._note_epoch(logs["loss"] if score is None else score)
