@@ -54,10 +54,10 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 
 class Stopped(Exception):
-    """A training was asked to stop, and has saved a checkpoint.
+    """A signal stopped a training, which has saved a checkpoint.
 
     Attributes:
-      signal: number of the signal that asked.
+      signal: number of the signal.
       step: the training's last step.
     """
 

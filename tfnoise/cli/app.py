@@ -50,7 +50,7 @@ _REWORDED = (
     (r"^flag (--\S+?)=None: Flag --\S+ must have a value other than None\.$", r"\1 is required"),
     (r"^Missing value for flag (\S+)$", r"\1 has no value; write \1=VALUE"),
     (r"^flag (?=--)", ""),
-    (r"value should be one of <(.*)>", lambda found: "must be one of " + found.group(1).replace("|", ", ")),
+    (r"value should be one of <(.*)>", lambda match: "must be one of " + match[1].replace("|", ", ")),
     (r"invalid literal for int\(\) with base 10: '.*'$", "must be a whole number"),
     (r"could not convert string to float: '.*'$", "must be a number"),
     (r"\('Non-boolean argument to boolean flag', .*\)$", "must be true or false"),
@@ -171,8 +171,8 @@ def _flag_error(error: Exception, origins: dict[str, str], argv: list[str]) -> s
         text = _one_line(error)
         for pattern, replacement in _REWORDED:
             text = re.sub(pattern, replacement, text)
-        found = re.search(r"--?(\w+)", text)
-        name = found.group(1) if found else ""
+        match = re.search(r"--?(\w+)", text)
+        name = match[1] if match else ""
     given_here = any(re.match(rf"--?(no)?{re.escape(name)}(=|$)", argument) for argument in argv[1:])
     place = origins.get(name) or origins.get(f"no{name}")
     return f"{place}: {text}" if place and not given_here else text

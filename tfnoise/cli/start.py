@@ -1,4 +1,4 @@
-"""The first thing that a script does: see that the environment can run it, before importing what is heavy.
+"""The first thing that a script does: check that the environment can run it, before heavy imports.
 
 Written for any Python from 3.6, with the standard library alone, since its purpose is to say what is missing.
 """

@@ -44,18 +44,17 @@ def run_jobs(
 ) -> bool:
     """Runs all jobs, in their order.
 
-    A job whose log is locked, by another call or by a process that a killed one left behind, is begun when
-    the lock is gone.
+    A job whose log is locked, by another call or by an orphan of a killed one, starts when the lock is free.
 
     Args:
       jobs: what to run; their stdout is thrown away.
       at_once: the largest number of processes at a time.
       environment: of the processes.
-      on_start: called when a job has begun.
+      on_start: called when a job has started.
       on_end: called when it has ended, with its exit status (negative: the signal that killed it).
 
     Returns:
-      False if SIGINT or SIGTERM came: the running jobs got SIGTERM and have ended, the others have not begun.
+      False if SIGINT or SIGTERM came: the running jobs got SIGTERM and have ended, no other has started.
       A second signal kills them.
     """
     waiting, running = list(jobs), dict[Job, subprocess.Popen]()

@@ -31,7 +31,7 @@ class Checkpoints:
       checkpoint: what is saved.
       run_dir: the run's folder.
       chief: whether this process's files are the run's.
-      partly: whether the files may hold more than `checkpoint`, as when a part of a model is wanted.
+      partly: whether the files may hold more than `checkpoint`, as when a part of a model is restored.
     """
 
     def __init__(

@@ -231,7 +231,7 @@ class TrainingRun:
         return iter(strategy.distribute_datasets_from_function(dataset))
 
     def _all_stop(self, stop: bool, step: int) -> bool:
-        """Whether any worker was asked to stop; several agree at the curves' points, to save together."""
+        """Whether any worker got a signal to stop; several agree at the curves' points, to save together."""
         if workers_of(self._strategy) == 1:
             return stop
         if step % SUMMARY_EVERY:

@@ -182,7 +182,7 @@ def read_settings(run_dir: Path) -> TrainingSettings:
 
 
 def precision_of(run_dir: Path) -> str | None:
-    """The precision that a run was begun with; None where there is no run that tells."""
+    """The precision that a run was begun with; None where there is no run that records it."""
     try:
         return str(json.loads((run_dir / FLAGS_FILE).read_text())["precision"])
     except (OSError, ValueError, KeyError, TypeError):

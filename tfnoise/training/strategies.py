@@ -75,7 +75,7 @@ def check_tf_config() -> None:
     """Checks that TF_CONFIG names workers and which of them this is.
 
     Raises:
-      UsageError: it does not; the message says what is wrong.
+      UsageError: it does not.
     """
     text = os.environ.get("TF_CONFIG", "")
     example = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'

@@ -77,7 +77,7 @@ def training_curve(run_dir: Path, name: str) -> list[tuple[int, float]]:
 
 
 _FIRST = ("loss", "bottleneck", "bpp", "learning_rate", "seed")
-"""TensorBoard shows five columns until it is told to show more."""
+"""The five columns that TensorBoard shows by default."""
 
 METRICS = (
     ("train/distortion", "distortion on noise"),
