@@ -9,35 +9,12 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
+from tests.training.short_runs import SMALL, train
 from tfnoise.codec import FrozenModel
 from tfnoise.errors import InputError
 from tfnoise.training import TrainingDiverged, TrainingRun, TrainingSettings
 
-TINY = dict(filters=8, patch_size=32, batch_size=4, epochs=2, steps_per_epoch=6, ms_ssim_scales=2)
-
-
-def _train(
-    run: TrainingRun, stop_after: int | None = None, checkpoint_every: int = 100, pictures: bool = False
-) -> list[dict]:
-    logs: list[dict] = []
-
-    class Stop(Exception):
-        pass
-
-    def on_step(values):
-        logs.append(values)
-        if len(logs) == stop_after:
-            raise Stop
-
-    def on_epoch_end(epoch, values, summaries):
-        if pictures:
-            summaries.pictures(run.step)
-
-    try:
-        run.train(checkpoint_every, on_step, on_epoch_end)
-    except Stop:
-        pass
-    return logs
+TINY = {**SMALL, "epochs": 2, "steps_per_epoch": 6, "ms_ssim_scales": 2}
 
 
 def _weights(run: TrainingRun) -> list[np.ndarray]:
@@ -47,21 +24,21 @@ def _weights(run: TrainingRun) -> list[np.ndarray]:
 @pytest.mark.parametrize("options", [{"loss": "nlpd"}, {"loss": "ms_ssim", "bottleneck": "levels"}])
 def test_the_same_seed_gives_the_same_losses_to_the_last_digit(tmp_path, options):
     settings = TrainingSettings(**TINY, **options)
-    first = _train(TrainingRun(settings, tmp_path / "a"))
-    assert first == _train(TrainingRun(settings, tmp_path / "b"))
+    first = train(TrainingRun(settings, tmp_path / "a"))
+    assert first == train(TrainingRun(settings, tmp_path / "b"))
     other = TrainingSettings(**TINY, **options, seed=1)
-    assert first != _train(TrainingRun(other, tmp_path / "c"))
+    assert first != train(TrainingRun(other, tmp_path / "c"))
 
 
 @pytest.mark.parametrize("bottleneck", ["entropy", "levels"])
 def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_path, bottleneck):
     settings = TrainingSettings(**TINY, loss="mse", bottleneck=bottleneck)
     whole = TrainingRun(settings, tmp_path / "whole")
-    whole_logs = _train(whole)
-    _train(TrainingRun(settings, tmp_path / "halves"), stop_after=8, checkpoint_every=4)
+    whole_logs = train(whole)
+    train(TrainingRun(settings, tmp_path / "halves"), stop_after=8, checkpoint_every=4)
     resumed = TrainingRun(settings, tmp_path / "halves")
     assert resumed.step == 4  # the checkpoint of step 8 was not yet written when the run was stopped
-    resumed_logs = _train(resumed)
+    resumed_logs = train(resumed)
     assert len(resumed_logs) == 8 and resumed.step == 12
     # Logs are means since the last point of the curves, so the last steps' rates differ; weights do not.
     if bottleneck == "entropy":
@@ -72,7 +49,8 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_path,
 
 
 def test_the_curves_and_pictures_are_in_the_event_files(tmp_path):
-    _train(TrainingRun(TrainingSettings(**TINY, loss="mse"), tmp_path), pictures=True)
+    run = TrainingRun(TrainingSettings(**TINY, loss="mse"), tmp_path)
+    train(run, on_epoch_end=lambda epoch, logs, summaries: summaries.pictures(run.step))
     tags = set()
     for path in glob.glob(str(tmp_path / "logs" / "events*")):
         for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
@@ -88,7 +66,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_checkpoint(t
     settings = TrainingSettings(**TINY, loss="mse", bottleneck=bottleneck, learning_rate=1e30)
     run = TrainingRun(settings, tmp_path)
     with pytest.raises(TrainingDiverged) as caught:
-        _train(run)
+        train(run)
     message = str(caught.value)
     assert f"at step {run.step + 1}" in message and "`learning_rate`" in message
     assert str(tmp_path / "checkpoints" / "step-0") in message
@@ -100,7 +78,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_checkpoint(t
 @pytest.mark.parametrize("loss", ["mse", "nlpd", "ms_ssim"])
 def test_a_hard_quantizer_stays_finite(tmp_path, loss):
     settings = TrainingSettings(**TINY, loss=loss, bottleneck="levels", quantizer_s=1e4)
-    logs = _train(TrainingRun(settings, tmp_path))
+    logs = train(TrainingRun(settings, tmp_path))
     assert len(logs) == 12
     assert all(np.isfinite(list(values.values())).all() for values in logs)
 
@@ -108,13 +86,13 @@ def test_a_hard_quantizer_stays_finite(tmp_path, loss):
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     settings = TrainingSettings(**TINY, loss="mse")
     whole = TrainingRun(settings, tmp_path)
-    _train(whole, checkpoint_every=5)
+    train(whole, checkpoint_every=5)
     for path in (tmp_path / "checkpoints").glob("step-12.*"):
         path.write_bytes(b"damaged")
-    told = []
-    run = TrainingRun(settings, tmp_path, tell=told.append)
-    assert run.step == 10 and len(told) == 1 and "step-12: damaged checkpoint; trying" in told[0]
-    _train(run)
+    lines = []
+    run = TrainingRun(settings, tmp_path, tell=lines.append)
+    assert run.step == 10 and len(lines) == 1 and "step-12: damaged checkpoint; trying" in lines[0]
+    train(run)
     for a, b in zip(_weights(run), _weights(whole)):
         if a.shape:
             np.testing.assert_array_equal(a, b)
@@ -126,7 +104,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
 
 def test_a_lost_list_of_checkpoints_loses_none(tmp_path):
     settings = TrainingSettings(**TINY, loss="mse")
-    _train(TrainingRun(settings, tmp_path), checkpoint_every=5)
+    train(TrainingRun(settings, tmp_path), checkpoint_every=5)
     (tmp_path / "checkpoints" / "checkpoint").unlink()
     (tmp_path / "checkpoints" / "step-13_temp").mkdir()
     assert TrainingRun(settings, tmp_path).step == 12
@@ -140,10 +118,10 @@ def test_a_checkpoint_that_cannot_be_written_destroys_nothing(tmp_path, monkeypa
     def full(*arguments, **options):
         raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
 
-    _train(run, stop_after=6, checkpoint_every=5)
+    train(run, stop_after=6, checkpoint_every=5)
     monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
     with pytest.raises(InputError, match="cannot be written .*No space left.*free some space"):
-        _train(run, checkpoint_every=5)
+        train(run, checkpoint_every=5)
     monkeypatch.undo()
     assert TrainingRun(settings, tmp_path).step == 5
 
@@ -214,7 +192,7 @@ def test_a_model_trained_in_bfloat16_is_frozen_in_float32(tmp_path):
     settings = TrainingSettings(**TINY, loss="nlpd", precision="bfloat16")
     run = TrainingRun(settings, tmp_path)
     try:
-        logs = _train(run)
+        logs = train(run)
         frozen = FrozenModel(run.model)
     finally:
         tf.keras.mixed_precision.set_global_policy("float32")

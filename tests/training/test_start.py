@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.training.short_runs import SMALL, train
 from tfnoise.errors import InputError
 from tfnoise.training import TrainingRun, TrainingSettings, uses_natural_audio, write_settings
 
-TINY = dict(filters=8, patch_size=32, batch_size=4, epochs=1, steps_per_epoch=3, loss="mse")
+TINY = {**SMALL, "epochs": 1, "steps_per_epoch": 3, "loss": "mse"}
 
 
 @pytest.fixture(scope="module")
@@ -24,20 +25,7 @@ def _trained(settings: TrainingSettings, run_dir, stop_after: int | None = None)
     run_dir.mkdir(exist_ok=True)
     write_settings(settings, run_dir)
     run = TrainingRun(settings, run_dir)
-    seen = []
-
-    class Stop(Exception):
-        pass
-
-    def on_step(logs):
-        seen.append(logs)
-        if len(seen) == stop_after:
-            raise Stop
-
-    try:
-        run.train(1, on_step, lambda epoch, logs, summaries: None)
-    except Stop:
-        pass
+    train(run, stop_after, checkpoint_every=1)
     return run
 
 

@@ -49,18 +49,18 @@ def entropy_twin(symbols: np.ndarray) -> float:
 
 def read(run_dir: Path) -> dict[str, dict[int, tf.compat.v1.Summary.Value]]:
     """Every value of the event files, by tag and step; none twice."""
-    found: dict[str, dict] = defaultdict(dict)
+    events: dict[str, dict] = defaultdict(dict)
     for path in sorted((run_dir / "logs").iterdir()):
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             event = event_pb2.Event.FromString(record)
             for value in event.summary.value:
-                assert event.step not in found[value.tag], (value.tag, event.step)
-                found[value.tag][event.step] = value
-    return dict(found)
+                assert event.step not in events[value.tag], (value.tag, event.step)
+                events[value.tag][event.step] = value
+    return dict(events)
 
 
-def numbers(found: dict, tag: str) -> dict[int, float]:
-    return {step: float(tf.make_ndarray(value.tensor)) for step, value in found[tag].items()}
+def numbers(events: dict, tag: str) -> dict[int, float]:
+    return {step: float(tf.make_ndarray(value.tensor)) for step, value in events[tag].items()}
 
 
 def picture(value: tf.compat.v1.Summary.Value) -> np.ndarray:
@@ -92,22 +92,22 @@ def written(tmp_path_factory):
             summaries.clip(20, CLIP, image, image[::-1], -20.0)
         summaries.scalars(40, {**logs, "learning_rate": 5e-4})
         summaries.clip(40, CLIP, image, image[::-1], -20.0)
-    return SimpleNamespace(found=read(run_dir), model=model, logs=logs)
+    return SimpleNamespace(events=read(run_dir), model=model, logs=logs)
 
 
 def test_curves_have_the_logs_the_learning_rate_and_the_speed(written):
-    found = written.found
+    events = written.events
     assert {"loss", "distortion", "bpp", "rate", "multiplier", "gradient_norm"} <= set(written.logs)
     for name, value in written.logs.items():
-        assert numbers(found, f"train/{name}") == {20: pytest.approx(value), 40: pytest.approx(value)}
-    assert numbers(found, "train/learning_rate") == {20: pytest.approx(1e-3), 40: pytest.approx(5e-4)}
-    step_ms, images_per_s = numbers(found, "train/step_ms"), numbers(found, "train/images_per_s")
+        assert numbers(events, f"train/{name}") == {20: pytest.approx(value), 40: pytest.approx(value)}
+    assert numbers(events, "train/learning_rate") == {20: pytest.approx(1e-3), 40: pytest.approx(5e-4)}
+    step_ms, images_per_s = numbers(events, "train/step_ms"), numbers(events, "train/images_per_s")
     assert list(step_ms) == list(images_per_s) == [40]
     # 200 ms of work over 20 steps; the pauses of a second and more are no part of it.
     assert 10 <= step_ms[40] < 40
     assert images_per_s[40] == pytest.approx(SETTINGS.batch_size * 1000 / step_ms[40])
     for name, value in SCORES.items():
-        assert numbers(found, f"validation/{name}") == {20: pytest.approx(value)}
+        assert numbers(events, f"validation/{name}") == {20: pytest.approx(value)}
 
 
 def test_curves_alone_need_no_computation_of_the_model(tmp_path):
@@ -144,19 +144,19 @@ def test_histograms_hold_every_value_of_latent_and_symbols_and_the_entropy_is_th
     for subject in (noise, sound):
         latent = latent_of(written.model, subject.images)
         symbols = symbols_of(written.model, latent).numpy()
-        [of_latent] = written.found[f"latent/{subject.name}"].values()
+        [of_latent] = written.events[f"latent/{subject.name}"].values()
         buckets = tf.make_ndarray(of_latent.tensor)
         assert buckets[:, 2].sum() == symbols.size
         assert buckets[0, 0] == pytest.approx(float(tf.reduce_min(latent)))
-        [of_symbols] = written.found[f"symbols/{subject.name}"].values()
+        [of_symbols] = written.events[f"symbols/{subject.name}"].values()
         counts = np.bincount((symbols - symbols.min()).ravel())
         assert tf.make_ndarray(of_symbols.tensor)[:, 2].tolist() == counts.tolist()
-        entropy = numbers(written.found, f"symbols/entropy_bits/{subject.name}")
+        entropy = numbers(written.events, f"symbols/entropy_bits/{subject.name}")
         assert entropy == {20: pytest.approx(entropy_twin(symbols), abs=1e-5)}
 
 
 def test_noise_is_a_row_of_images_with_low_frequencies_at_the_bottom(written):
-    [noise] = written.found["original, reconstruction, error/noise"].values()
+    [noise] = written.events["original, reconstruction, error/noise"].values()
     shown, original = picture(noise), subjects_of(SETTINGS)[0].images[0].numpy()
     assert shown.shape == (48, 3 * 48 + 4, 1)
     np.testing.assert_allclose(shown[::-1, :48] / 255, original, atol=1 / 255)
@@ -168,10 +168,10 @@ def test_noise_is_a_row_of_images_with_low_frequencies_at_the_bottom(written):
 def test_sounds_have_a_picture_and_the_original_is_written_once(written):
     names = [CLIP, subjects_of(SETTINGS)[1].name]
     for name in names:
-        pixels = picture(written.found[f"original, reconstruction, error/{name}"][20])
+        pixels = picture(written.events[f"original, reconstruction, error/{name}"][20])
         assert pixels.shape == (460, 1390, 3)
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100
-    audio = {tag: list(steps) for tag, steps in written.found.items() if "audio" in plugins(steps)}
+    audio = {tag: list(steps) for tag, steps in written.events.items() if "audio" in plugins(steps)}
     assert audio == {
         f"{CLIP}/front end alone": [20],
         f"{CLIP}/reconstruction": [20, 40],
@@ -207,31 +207,31 @@ def test_a_sample_rate_too_low_for_a_synthesised_sound_leaves_the_noise():
 
 
 def test_the_flags_are_a_text_and_the_hyperparameters_of_a_row(written):
-    [text] = written.found["flags"].values()
+    [text] = written.events["flags"].values()
     markdown = tf.make_ndarray(text.tensor).item().decode()
     for name, value in SETTINGS.to_dict().items():
         assert f"| {name} | {json.dumps(value)} |" in markdown
 
-    start = hparams_data(written.found, metadata.SESSION_START_INFO_TAG).session_start_info
-    told = {}
+    start = hparams_data(written.events, metadata.SESSION_START_INFO_TAG).session_start_info
+    row = {}
     for name, value in start.hparams.items():
         kind = value.WhichOneof("kind")
         assert kind in ("bool_value", "number_value", "string_value")
-        told[name] = getattr(value, kind)
+        row[name] = getattr(value, kind)
     flags = {name: value for name, value in SETTINGS.to_dict().items() if value is not None}
-    assert told == {**flags, "nlpd_parameters": "published"}
+    assert row == {**flags, "nlpd_parameters": "published"}
     assert start.group_name.startswith("tiny ")
 
-    experiment = hparams_data(written.found, metadata.EXPERIMENT_TAG).experiment
+    experiment = hparams_data(written.events, metadata.EXPERIMENT_TAG).experiment
     columns = [info.name for info in experiment.hparam_infos]
     assert columns[:3] == ["loss", "bottleneck", "bpp"]
     assert sorted(columns) == sorted(SETTINGS.to_dict())
     metrics = {info.name.tag for info in experiment.metric_infos}
-    assert metrics == {tag for tag, _ in METRICS} and metrics <= set(written.found)
+    assert metrics == {tag for tag, _ in METRICS} and metrics <= set(written.events)
 
 
-def hparams_data(found: dict, tag: str) -> plugin_data_pb2.HParamsPluginData:
-    [value] = found[tag].values()
+def hparams_data(events: dict, tag: str) -> plugin_data_pb2.HParamsPluginData:
+    [value] = events[tag].values()
     return plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
 
 
@@ -283,8 +283,8 @@ def test_a_resumed_run_goes_on_where_its_checkpoint_was(tmp_path):
 def test_flags_are_written_once_a_run(tmp_path):
     session(tmp_path, [10], 0.0, resumed_at=0)
     session(tmp_path, [20], 0.0, resumed_at=10)
-    found = read(tmp_path)
-    assert list(found["flags"]) == [0] and list(found[metadata.EXPERIMENT_TAG]) == [0]
+    events = read(tmp_path)
+    assert list(events["flags"]) == [0] and list(events[metadata.EXPERIMENT_TAG]) == [0]
 
 
 def test_points_are_in_the_file_before_the_next_step(tmp_path):
