@@ -70,9 +70,6 @@ def run(verb: str | Verb) -> NoReturn:
 
     Args:
       verb: name of a module of `tfnoise.cli`, as "train", or such a module.
-
-    Raises:
-      SystemExit: always.
     """
     for stream in (sys.stdout, sys.stderr):
         # File names may hold bytes that are no text; printing one must not end a run.

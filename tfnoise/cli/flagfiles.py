@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -25,20 +26,14 @@ def flag_origins(arguments: Sequence[str]) -> dict[str, str]:
       UsageError: a file that cannot be read or names itself, or a line that is no flag.
     """
     origins: dict[str, str] = {}
-    remaining = list(arguments)
-    while remaining:
-        argument = remaining.pop(0)
-        if argument == "--":
-            break
+    remaining = iter(arguments)
+    for argument in itertools.takewhile(lambda argument: argument != "--", remaining):
         directive = _DIRECTIVE.match(argument)
-        if directive is None:
-            continue
-        path = directive.group("path")
-        if path is None:
-            if not remaining:
+        if directive:
+            path = next(remaining, None) if directive["path"] is None else directive["path"]
+            if path is None:
                 raise UsageError("--flagfile has no value; write --flagfile=FILE")
-            path = remaining.pop(0)
-        _read(path, origins, ())
+            _read(path, origins, ())
     return origins
 
 
@@ -61,11 +56,10 @@ def _read(path: str, origins: dict[str, str], parents: tuple[str, ...]) -> None:
             continue
         _check(line, place)
         directive = _DIRECTIVE.match(line.strip())
-        if directive is not None:
-            _read(directive.group("path") or "", origins, (*parents, path))
-            continue
-        name = line.strip().lstrip("-").split("=", 1)[0]
-        origins[name] = place
+        if directive:
+            _read(directive["path"] or "", origins, (*parents, path))
+        else:
+            origins[line.strip().lstrip("-").split("=", 1)[0]] = place
 
 
 def _check(line: str, place: str) -> None:

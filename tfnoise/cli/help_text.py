@@ -17,30 +17,20 @@ _REPEATABLE = "\n    repeat this option to specify a list of values"
 
 
 def split_doc(doc: str | None) -> tuple[str, str]:
-    """Splits a script's docstring into description and example.
-
-    Args:
-      doc: the docstring; what follows a line "Example:" is the example.
-
-    Returns:
-      The description and the example, each without margin; empty where there is none.
-    """
+    """Splits a verb's docstring into its description and, after a line "Example:", its example, or ""."""
     parts = _EXAMPLE.split(inspect.cleandoc(doc or ""), maxsplit=1)
     example = textwrap.dedent(parts[1].strip("\n")).rstrip() if len(parts) > 1 else ""
     return parts[0].strip(), example
 
 
 def render(command: str, doc: str | None, positional: str | None, values: flags.FlagValues) -> str:
-    """The help text of a script.
+    """The help text of a verb, ending in a newline.
 
     Args:
       command: how the script is called, "bin/train".
-      doc: the script's docstring.
+      doc: the verb's docstring.
       positional: the arguments beside flags, as "IN...", or None.
       values: the flags.
-
-    Returns:
-      The text, ending in a newline.
     """
     description, example = split_doc(doc)
     width = max(60, min(shutil.get_terminal_size().columns, 110))
