@@ -1,8 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the tables of README.md and of the pages in docs/ from the JSON files beside this script.
-
-A module of `tables` makes those of a page, and tells which commands made its files. A table whose file is not
-there yet is left empty.
+"""Writes the tables of README.md and docs/results.md from the JSON files beside this script.
 
 Example:
     python docs/results/table.py
@@ -15,34 +12,35 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tables import codec, findings, losses, noise, readme, research, serving, sound, training
+from tables import codec, losses, noise, readme, research, serving, sound, training
 
-MODULES = (readme, research, findings, losses, codec, sound, training, serving, noise)
-TABLES = {name: (module.PAGE, make) for module in MODULES for name, make in module.TABLES.items()}
-"""By name: where a table stands, and what makes it."""
+MODULES = (readme, research, noise, codec, losses, sound, training, serving)
+TABLES = {name: table for module in MODULES for name, table in module.TABLES.items()}
+"""By name: the page of a table, and the function that makes it."""
 
 
 def marks(name: str) -> tuple[str, str]:
-    """What begins and ends a table in its file."""
+    """Lines before and after a table in its page."""
     return f"<!-- {name}: begin (docs/results/table.py writes this) -->", f"<!-- {name}: end -->"
 
 
-def put(page: str, name: str, table: str | None) -> str:
-    """A page with a table between its marks; nothing is between them if there is none.
+def put(page: str, name: str, table: str) -> str:
+    """A page with a table between its marks.
 
     Raises:
       ValueError: the page lacks the marks.
     """
     begin, end = marks(name)
     head, _, rest = page.partition(begin)
-    _, found, tail = rest.partition(end)
-    if not found:
+    _, end_mark, tail = rest.partition(end)
+    if not end_mark:
         raise ValueError(f"no marks of the table {name!r}")
-    return f"{head}{begin}\n{table or ''}{chr(10) if table else ''}{end}{tail}"
+    # Blank lines around a table, since Markdown does not begin one right after a comment.
+    return f"{head}{begin}\n\n{table}\n\n{end}{tail}"
 
 
 def main() -> None:
-    """Puts the tables between their marks."""
+    """Writes all tables."""
     for name, (path, make) in TABLES.items():
         path.write_text(put(path.read_text(), name, make()))
     for path in sorted({path for path, _ in TABLES.values()}):

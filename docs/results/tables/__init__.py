@@ -1,10 +1,6 @@
-"""The tables of README.md and of the pages in docs/, a module a page.
+"""Tables and captions of README.md and docs/results.md, made of the JSON files in docs/results.
 
-Each module has
-
-- `PAGE`, where its tables stand;
-- `TABLES`: by the name in the marks of a table the function that makes its Markdown of the JSON files in
-  docs/results, or gives None where a file is not there yet.
-
-Its docstring has the commands that made these files.
+Each module has `TABLES`: by name the page of a table and the function that makes its Markdown. Its docstring
+has the commands that made the JSON files. Modules write tables and captions only; pages hold the
+interpretation.
 """

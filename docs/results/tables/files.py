@@ -1,4 +1,4 @@
-"""The JSON files that tables are made of, and how their figures are written."""
+"""Reads the JSON files that tables are made of, and formats their figures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 FOLDER = Path(__file__).resolve().parents[1]
 DOCS = FOLDER.parent
 README = DOCS.parent / "README.md"
+RESULTS = DOCS / "results.md"
 
 LOSSES = ("mse", "nlpd", "ms_ssim")
 TITLES = {"mse": "MSE", "nlpd": "NLPD", "ms_ssim": "MS-SSIM"}
@@ -18,22 +19,22 @@ _WIDTH = 119
 
 
 def read(name: str) -> Any:
-    """What NAME.json holds."""
+    """Content of NAME.json."""
     return json.loads((FOLDER / f"{name}.json").read_text())
 
 
 def read_if_there(name: str) -> Any:
-    """What NAME.json holds; None if there is no such file."""
+    """Content of NAME.json; None if there is no such file."""
     return read(name) if (FOLDER / f"{name}.json").is_file() else None
 
 
 def day(report: dict[str, Any]) -> str:
-    """When a report was made, as 2026-11-25."""
+    """Date of a report, as 2026-11-25."""
     return report["date"][:10]
 
 
 def filled(text: str) -> str:
-    """A paragraph in lines of 119 letters at most."""
+    """A paragraph wrapped at 119 characters."""
     return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 

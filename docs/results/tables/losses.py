@@ -1,6 +1,6 @@
-"""docs/losses.md: the losses' speed, and how they agree with listeners.
+"""The losses' speed, and their correlation with listeners' ratings.
 
-On a machine that does nothing else:
+On an otherwise idle machine:
 
     bin/benchmark losses --rounds=15 --json > docs/results/losses.json
 
@@ -14,61 +14,59 @@ Listeners, where nlpd_natural.json was fitted to other audio than the rated clip
 
 from __future__ import annotations
 
-from tables.files import DOCS, TITLES, day, interval, read, span
-
-PAGE = DOCS / "losses.md"
+from tables.files import RESULTS, TITLES, day, filled, interval, read, span
 
 
 def speed() -> str:
-    """The losses against others: a row a loss and direction."""
+    """A row a loss and direction."""
     report = read("losses")
-    batch, height, width, channels = report["shape"]
-    shares = {row["loss"]: 100 * row["share"] for row in report["training"]}
-    rounds = report["losses"][0]["rounds"]
     lines = [
-        f"Images [{batch}, {height}, {width}, {channels}], float32, {report['cores']} cores; medians of",
-        f"{rounds} rounds in turns, peak memory of fresh processes. Measured on {day(report)}.",
-        f"Of a training step at the default settings MS-SSIM and its gradient take "
-        f"{shares['ms_ssim']:.1f} %, NLPD {shares['nlpd']:.1f} %.",
-        "",
-        "| loss | against | direction | speed-up | peak memory, MB | theirs |",
+        "| loss | reference | direction | speed-up | peak memory, MB | of the reference |",
         "|---|---|---|---|---|---|",
     ]
     for row in report["losses"]:
-        theirs = f"`{row['baseline']}`" if row["baseline"].startswith("tf.") else row["baseline"]
+        reference = f"`{row['baseline']}`" if row["baseline"].startswith("tf.") else row["baseline"]
         lines.append(
-            f"| {TITLES[row['loss']]} | {theirs} | {row['direction']} "
+            f"| {TITLES[row['loss']]} | {reference} | {row['direction']} "
             f"| {row['speedup']:.2f} ({span(row['speedup_range'], '.2f')}) "
             f"| {row['peak_bytes'] / 1e6:.0f} | {row['baseline_peak_bytes'] / 1e6:.0f} |"
         )
-    return "\n".join(lines)
+    shape = ", ".join(map(str, report["shape"]))
+    shares = "; ".join(f"{TITLES[row['loss']]} {100 * row['share']:.1f} %" for row in report["training"])
+    caption = (
+        f"Images [{shape}], float32, {report['cores']} cores; medians (and ranges) of "
+        f"{report['losses'][0]['rounds']} interleaved rounds, peak memory of fresh processes, "
+        f"{day(report)}. Share of a training step at the default settings: {shares}."
+    )
+    return "\n".join([*lines, "", filled(caption)])
 
 
 def listeners() -> str:
-    """How metrics agree with listeners: a row a metric, all pairs and those of coded clips alone."""
+    """A row a metric: all pairs, and those of coded clips only."""
     report, coded = read("listeners"), read("listeners_coded")
     lines = [
-        f"{report['pairs']} rated pairs of {report['references']} speech clips, as mel-spectrograms;",
-        f"correlations with 95 % bootstrap intervals over references ({report['resamples']} resamples).",
-        f"For MSE and NLPD -1 is best, for SSIM and MS-SSIM 1. {report['identical_pairs']} of the pairs are",
-        f"a reference with itself, which the last two columns leave out. Measured on {day(report)}.",
-        "",
-        "| metric | Spearman | Pearson | over MSE's Spearman | coded clips alone | over MSE's |",
+        "| metric | Spearman | Pearson | gain over MSE (Spearman) | Spearman, coded only | gain over MSE |",
         "|---|---|---|---|---|---|",
     ]
     for name, metric in report["metrics"].items():
-        alone = coded["metrics"][name]
+        coded_only = coded["metrics"][name]
         cells = [
             interval(metric["spearman"]),
             f"{metric['pearson']['value']:.3f}",
             interval(metric["spearman_gain_over_mse"], "+.3f"),
-            interval(alone["spearman"]),
-            interval(alone["spearman_gain_over_mse"], "+.3f"),
+            interval(coded_only["spearman"]),
+            interval(coded_only["spearman_gain_over_mse"], "+.3f"),
         ]
         title = name.replace("ms_ssim_", "MS-SSIM-").replace("nlpd_", "NLPD ").replace("_", " ")
         title = title if title.startswith(("MS-SSIM", "NLPD")) else title.upper()
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    caption = (
+        f"{report['pairs']} rated pairs of {report['references']} speech clips, as mel-spectrograms; 95 % "
+        f"bootstrap intervals over references ({report['resamples']} resamples), {day(report)}. Ideal: -1 "
+        f"for MSE and NLPD, 1 for SSIM and MS-SSIM. Coded only: without the {report['identical_pairs']} pairs "
+        f"of a reference with itself."
+    )
+    return "\n".join([*lines, "", filled(caption)])
 
 
-TABLES = {"speed": speed, "listeners": listeners}
+TABLES = {"speed": (RESULTS, speed), "listeners": (RESULTS, listeners)}

@@ -1,4 +1,4 @@
-r"""README.md: the reproduction of the paper, and the shipped model beside codecs of images (see codec.py).
+r"""The paper's experiment: the small table of README.md, the full ones of docs/results.md.
 
 Trained and scored by
 
@@ -9,26 +9,45 @@ Trained and scored by
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from tables.files import LOSSES, README, TITLES, day, filled, interval, read, read_if_there, span
+from tables.files import LOSSES, README, RESULTS, TITLES, day, filled, read, span
 
-PAGE = README
-_OPPONENTS = {"jpeg": "JPEG", "jpeg2000": "JPEG 2000", "webp": "WebP"}
-BOTTLENECKS = {"levels": "fixed levels, the paper's", "entropy": "entropy bottleneck"}
+BOTTLENECKS = {"levels": "fixed levels (the paper's)", "entropy": "entropy bottleneck"}
 
 
-def reproduction() -> str | None:
-    """The paper's table: a row a bottleneck and loss, over seeds, with the claim's ratio and confidence."""
-    report = read_if_there("reproduction")
-    if report is None:
-        return None
+def summary() -> str:
+    """A row a loss with the entropy bottleneck, and the constant-image baseline."""
+    report = read("reproduction")
     paper = report["sections"]["paper"]
     lines = [
-        filled(_about(paper) + f" Measured on {day(report)}."),
+        "| trained on noise with | MSE | ratio to MSE-trained (95 % CI) | NLPD | MS-SSIM |",
+        "|---|---|---|---|---|",
+    ]
+    for loss in LOSSES:
+        row, claim = paper["table"]["entropy"][loss], paper["claim"]["entropy"].get(loss)
+        scores = [f"{row['mse']['mean']:.4f}", _ratio(claim), f"{row['nlpd']['mean']:.3f}"]
+        lines.append(f"| {TITLES[loss]} | {' | '.join(scores)} | {row['ms_ssim']['mean']:.3f} |")
+    baseline = paper["constant_image"]
+    lines += [
+        f"| *baseline: a constant image at each clip's mean* | {baseline['mse']:.4f} | "
+        f"| {baseline['nlpd']:.3f} | {baseline['ms_ssim']:.3f} |",
         "",
-        "| bottleneck | trained with | MSE | ratio (95 %) | below 1 | NLPD | MS-SSIM-4 | largest bpp |",
+        filled(
+            f"{paper['clips']} natural clips, 0.5 bits per pixel, entropy bottleneck, {paper['steps']:,} "
+            f"steps on uniform noise, means over {paper['seeds']} seeds, {day(report)}. Lower is better for "
+            "MSE and NLPD, higher for MS-SSIM."
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def reproduction() -> str:
+    """A row a bottleneck and loss, over seeds, with the ratio that the paper claims to be below 1."""
+    report = read("reproduction")
+    paper = report["sections"]["paper"]
+    lines = [
+        "| bottleneck | trained with | MSE | ratio (95 % CI) | below 1 | NLPD | MS-SSIM-4 | largest bpp |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for bottleneck, title in BOTTLENECKS.items():
@@ -38,107 +57,66 @@ def reproduction() -> str | None:
                 title,
                 TITLES[loss],
                 _with_spread(row["mse"], ".4f"),
-                "1" if claim is None else _ratio(claim),
+                _ratio(claim),
                 "" if claim is None else f"{100 * claim['confidence']:.1f} %",
                 _with_spread(row["nlpd"], ".3f"),
                 _with_spread(row["ms_ssim"], ".3f"),
                 f"{row['bpp_max']:.4f}",
             ]
             lines.append(f"| {' | '.join(cells)} |")
-    constant = paper["constant_image"]
-    cells = [
+    baseline = paper["constant_image"]
+    lines += [
+        f"| | constant image | {baseline['mse']:.4f} | | | {baseline['nlpd']:.3f} "
+        f"| {baseline['ms_ssim']:.3f} | |",
         "",
-        "constant image",
-        f"{constant['mse']:.4f}",
-        "",
-        "",
-        f"{constant['nlpd']:.3f}",
-        f"{constant['ms_ssim']:.3f}",
-        "",
+        filled(
+            f"{paper['clips']} natural clips, {paper['steps']:,} steps on uniform noise, "
+            f"{_over(paper['seeds'])}, {day(report)}. Ratio: MSE relative to the MSE-trained model's, with "
+            "a 95 % bootstrap interval over clips and seeds; below 1: share of the resamples with a ratio "
+            "below 1."
+        ),
     ]
-    lines.append(f"| {' | '.join(cells)} |")
-    bound = report["sections"].get("natural_data_bound")
-    return "\n".join(lines + (["", filled(_contest(bound))] if bound else []))
+    return "\n".join(lines)
 
 
-def best() -> str:
-    """The shipped model beside codecs of images, on clips that had no say in its recipe.
-
-    Raises:
-      ValueError: the file is of other clips.
-    """
-    report = read("codec")
-    if report["part"] != "odd":
-        raise ValueError(f"codec.json is of --part={report['part']}; the recipe was chosen on the even half")
-    first = report["rate_distortion"][0]
-    name, version = Path(report["model"]).parts[-2:]
-    about = (
-        f"The mel images of {first['clips']} natural clips, of the half that the search for the recipe did "
-        f"not use, each with the best quality at or under {first['bpp_target']:g} bits per pixel, of which "
-        f"only the entropy-coded data count, or the whole file (ours with header and framing). `{name}` is "
-        f"version {version}. Measured on {day(report)}."
+def contest() -> str:
+    """The model trained on streaked noise against its twin trained on natural clips: a row a metric."""
+    report = read("reproduction")
+    section = report["sections"]["natural_data_bound"]
+    titles = {
+        "mse": "MSE",
+        "calibrated_mse": "MSE after calibration (one slope and offset a model)",
+        "nlpd": "NLPD",
+    }
+    rows = [f"| {title} | {_ratio(section['contest'][name])} |" for name, title in titles.items()]
+    caption = (
+        f"Both trained with MSE, entropy bottleneck, {section['steps']:,} steps; the twin on "
+        f"{section['clips_learned']} natural clips; tested on the {section['clips_tested']} others; 95 % "
+        f"bootstrap intervals over clips and {section['seeds']} seeds, {day(report)}."
     )
-    ratios = "Our mean error as a share of theirs, by the payload alone, with 95 % intervals over clips:"
-    return "\n".join([filled(about), "", *_rate_distortion(report), "", ratios, "", *_ours_to_theirs(report)])
-
-
-def _about(paper: dict[str, Any]) -> str:
-    seeds = paper["seeds"]
-    over = f"means ± standard deviations over {seeds} seeds" if seeds > 1 else "one seed"
-    return (
-        f"Trained on uniform noise for {paper['steps']:,} steps, scored on {paper['clips']} natural clips; "
-        f"{over}. Of MSE and NLPD less is better, of MS-SSIM more. The ratio is that of the MSE to the "
-        f"MSE-trained model's, with a 95 % interval over resamples of clips and seeds; the share of these "
-        f"resamples in which it is below 1 follows. Last, the largest rate of any clip, in bits per pixel. "
-        f"Baseline: a constant image at each clip's mean."
+    return "\n".join(
+        ["| metric | streaked noise relative to natural clips |", "|---|---|", *rows, "", filled(caption)]
     )
 
 
-def _contest(bound: dict[str, Any]) -> str:
-    mse, calibrated, nlpd = (_ratio(bound["contest"][name]) for name in ("mse", "calibrated_mse", "nlpd"))
-    return (
-        f"Noise against data: trained with MSE on streaked noise, random numbers in a designed arrangement, "
-        f"the model with the entropy bottleneck has {mse} of the MSE and {nlpd} of the NLPD of its twin that "
-        f"was trained with MSE on {bound['clips_learned']} natural clips; of the MSE {calibrated} where "
-        f"one slope and offset set each model's brightness right. Ratios with 95 % intervals over "
-        f"{bound['seeds']} seeds and the {bound['clips_tested']} other clips."
-    )
+def _over(seeds: int) -> str:
+    return f"means ± standard deviations over {seeds} seeds" if seeds > 1 else "one seed"
 
 
-def _with_spread(found: dict[str, Any], form: str) -> str:
-    spread = "" if found["spread"] is None else f" ± {found['spread']:{form}}"
-    return f"{found['mean']:{form}}{spread}"
+def _with_spread(score: dict[str, Any], form: str) -> str:
+    spread = "" if score["spread"] is None else f" ± {score['spread']:{form}}"
+    return f"{score['mean']:{form}}{spread}"
 
 
-def _ratio(claim: dict[str, Any]) -> str:
+def _ratio(claim: dict[str, Any] | None) -> str:
+    """A ratio with its interval; 1 for the reference, which has no claim."""
+    if claim is None:
+        return "1"
     return f"{claim['ratio']:.3f} ({span([claim['low'], claim['high']], '.3f')})"
 
 
-def _rate_distortion(report: dict[str, Any]) -> list[str]:
-    """The lines of a table of bin/benchmark codec.
-
-    A row is a codec, payload against payload and file against file.
-    """
-    lines = [
-        "| | bpp | MSE | NLPD | MS-SSIM-4 | bpp of files | MSE | NLPD | MS-SSIM-4 |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for payload, file in zip(report["rate_distortion"], report["rate_distortion_files"]):
-        cells = []
-        for row in (payload, file):
-            cells += [f"{row['bpp']:.3f}", f"{row['mse']:.5f}", f"{row['nlpd']:.3f}", f"{row['ms_ssim']:.3f}"]
-        name = payload["codec"].replace("tfnoise:", "tfnoise, ")
-        lines.append(f"| {_OPPONENTS.get(name, name)} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def _ours_to_theirs(report: dict[str, Any]) -> list[str]:
-    """The lines of a table of ratios of errors, payload against payload."""
-    lines = ["| | MSE | NLPD | 1 - MS-SSIM-4 |", "|---|---|---|---|"]
-    for row in report["rate_distortion"][1:]:
-        ratios = [interval(row["ours_to_theirs"][metric]) for metric in ("mse", "nlpd", "ms_ssim")]
-        lines.append(f"| {_OPPONENTS[row['codec']]} | {' | '.join(ratios)} |")
-    return lines
-
-
-TABLES = {"reproduction": reproduction, "best": best}
+TABLES = {
+    "summary": (README, summary),
+    "reproduction": (RESULTS, reproduction),
+    "contest": (RESULTS, contest),
+}

@@ -1,19 +1,17 @@
-"""docs/serving.md: requests a second and latencies.
+"""Served requests a second, and latencies.
 
-On a machine that does nothing else:
+On an otherwise idle machine:
 
     bin/benchmark serving --json > docs/results/serving.json
 """
 
 from __future__ import annotations
 
-from tables.files import DOCS, day, read
-
-PAGE = DOCS / "serving.md"
+from tables.files import RESULTS, day, read
 
 
 def serving() -> str:
-    """Requests a second and latencies: a row a signature, runtime and number of clients."""
+    """A row a signature, runtime and number of clients."""
     report = read("serving")
     lines = ["| signature | runtime | clients | requests/s | median | 95 % |", "|---|---|---|---|---|---|"]
     lines += [
@@ -23,10 +21,10 @@ def serving() -> str:
     ]
     lines += [
         "",
-        f"`{report['model']}`, medians of {report['serving'][0]['rounds']} rounds, {report['cores']} cores; "
-        f"measured on {day(report)}.",
+        f"`{report['model']}`, images and sounds of {report['frames']} frames, medians of "
+        f"{report['serving'][0]['rounds']} rounds, {report['cores']} cores, {day(report)}.",
     ]
     return "\n".join(lines)
 
 
-TABLES = {"serving": serving}
+TABLES = {"serving": (RESULTS, serving)}

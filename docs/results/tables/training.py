@@ -1,6 +1,6 @@
-"""docs/training.md: the time of a step, and what bfloat16 learns.
+"""Time of a training step, and scores of models trained in bfloat16.
 
-On a machine that does nothing else:
+On an otherwise idle machine:
 
     bin/benchmark training --json > docs/results/training.json
 
@@ -12,41 +12,40 @@ For quick.json see research.py;
 
 from __future__ import annotations
 
-from tables.files import DOCS, LOSSES, TITLES, day, read, span
-
-PAGE = DOCS / "training.md"
+from tables.files import LOSSES, RESULTS, TITLES, day, read, span
 
 
 def training() -> str:
-    """Time of a step: a row a trainer, loss and precision, and two workers."""
+    """A row a trainer, loss and precision, and two workers."""
     report = read("training")
     lines = [
-        "| trainer | loss | precision | ms a step | images/s | time, of plain MSE |",
+        "| trainer | loss | precision | ms/step | images/s | time relative to plain MSE |",
         "|---|---|---|---|---|---|",
     ]
     for row in report["trainers"]:
         loss = TITLES.get(row["loss"], f"`{row['loss']}`")
+        trainer = row["trainer"].replace("ours", "tfnoise")
         lines.append(
-            f"| {row['trainer']} | {loss} | {row['precision']} | {1e3 * row['step_seconds']:.1f} "
+            f"| {trainer} | {loss} | {row['precision']} | {1e3 * row['step_seconds']:.1f} "
             f"| {row['images_per_s']:.0f} | {row['of_floor']:.2f} ({span(row['of_floor_range'], '.2f')}) |"
         )
     workers = report["workers"]
     lines += [
-        f"| ours, {workers['workers']} workers | MS-SSIM | float32 | {1e3 * workers['step_seconds']:.1f} "
+        f"| tfnoise, {workers['workers']} workers | MS-SSIM | float32 | {1e3 * workers['step_seconds']:.1f} "
         f"| {workers['images_per_s']:.0f} | |",
         "",
-        f"Medians of {report['trainers'][0]['rounds']} rounds in turns, and the range of the rounds' ratios; "
-        f"{report['cores']} cores, bfloat16 "
-        f"{'native' if report['native_bfloat16'] else 'not native'}; measured on {day(report)}.",
+        f"Medians of {report['trainers'][0]['rounds']} interleaved rounds, with the range of the rounds' "
+        f"ratios; {report['cores']} cores, bfloat16 "
+        f"{'native' if report['native_bfloat16'] else 'not native'}, {day(report)}.",
     ]
     return "\n".join(lines)
 
 
 def bfloat16() -> str:
-    """The paper's ratios, trained in float32 and in bfloat16."""
+    """Ratios to the MSE-trained model's MSE, in float32 and in bfloat16."""
     models, lower = read("quick")["models"], read("bfloat16")
     lines = [
-        "| trained with | MSE in bfloat16 | of MSE-trained | in float32, three seeds |",
+        "| trained with | MSE, bfloat16 | ratio, bfloat16 | ratio, float32, three seeds |",
         "|---|---|---|---|",
     ]
     for loss in LOSSES:
@@ -59,8 +58,11 @@ def bfloat16() -> str:
         ]
         ends = span([min(ratios), max(ratios)], ".3f")
         lines.append(f"| {TITLES[loss]} | {mean:.4f} | {ratio:.3f} | {ends} |")
-    lines += ["", f"`configs/quick.cfg`; in bfloat16 seed 0 alone; measured on {day(lower)}."]
+    lines += [
+        "",
+        f"`configs/quick.cfg`; bfloat16: seed 0 only; ratio: to the MSE-trained model's MSE; {day(lower)}.",
+    ]
     return "\n".join(lines)
 
 
-TABLES = {"training": training, "bfloat16": bfloat16}
+TABLES = {"training": (RESULTS, training), "bfloat16": (RESULTS, bfloat16)}
