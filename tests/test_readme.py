@@ -12,7 +12,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 from absl import flags
 
@@ -52,9 +51,12 @@ def _example(page: str, what: str, replace: dict[str, str] | None = None) -> dic
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A working directory with the shipped models."""
-    (tmp_path / "saved_models").symlink_to(_REPOSITORY / "saved_models")
+def folder(tmp_path, monkeypatch, run_folder):
+    """A working directory with a tiny model as saved_models/best."""
+    from tests.tiny_models import exported_once
+
+    (tmp_path / "saved_models").mkdir()
+    (tmp_path / "saved_models" / "best").symlink_to(exported_once(run_folder, "entropy").parent)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -73,20 +75,16 @@ def test_every_python_example_is_marked_and_run():
     }
 
 
-def test_examples_of_training(folder):
-    names = _example("README.md", "tfnoise.Autoencoder", _SMALLER)
-    assert names["reconstruction"].shape == [16, 64, 64, 1]
-    _example("docs/guide/train.md", "family=", {"steps_per_epoch=10": "steps_per_epoch=2"})
-    assert list((folder / "logs").rglob("events*"))
+def test_examples_of_training():
+    assert _example("README.md", "tfnoise.Autoencoder", _SMALLER)["reconstruction"].shape == [16, 64, 64, 1]
+    names = _example("docs/guide/train.md", "EntropyBottleneck")
+    shapes = [names[name].shape for name in ("latent", "bits", "reconstruction")]
+    assert shapes == [[1, 4, 4, 16], [1], [1, 64, 64, 1]]
 
 
 def test_examples_of_losses(capsys):
     assert set(_example("README.md", "MSSSIM(scales=4)")["history"].history) == {"loss", "nlpd"}
-    assert np.isfinite(
-        _example("docs/guide/losses.md", "loss_by_name")["loss"](
-            np.ones([1, 64, 64, 1]), np.zeros([1, 64, 64, 1])
-        )
-    )
+    _example("docs/guide/losses.md", "loss_by_name")
     assert "[1. 1.]" in capsys.readouterr().out
 
 
@@ -110,7 +108,7 @@ def test_examples_of_serving(folder):
     from tfnoise.serving.server_config import models_config
 
     with tempfile.NamedTemporaryFile("w", suffix=".config") as config:
-        config.write(models_config(_REPOSITORY / "saved_models"))
+        config.write(models_config(folder / "saved_models"))
         config.flush()
         running = serve(Path(config.name))
     port = {"localhost:8501": f"127.0.0.1:{running.rest_port}"}
@@ -122,7 +120,7 @@ def test_examples_of_serving(folder):
 def _commands(page: Path) -> list[list[str]]:
     """Command lines of the tools in the blocks of a page, without comments."""
     text = page.read_text().replace("\\\n", " ")
-    lines = re.findall(r"^    .*?(bin/[a-z_]+ .*)$", text, re.MULTILINE)
+    lines = re.findall(r"^    .*?(?<!/)(bin/(?!activate)[a-z_]+ .*)$", text, re.MULTILINE)
     return [
         shlex.split(line.split("; ")[0].split(" > ")[0].replace("[", "").replace("]", ""), comments=True)
         for line in lines
@@ -131,10 +129,12 @@ def _commands(page: Path) -> list[list[str]]:
 
 @pytest.mark.parametrize("page", _PAGES, ids=_names)
 def test_tools_and_flags_exist(page):
-    tools = set(re.findall(r"\bbin/([a-z_]+)", page.read_text()))
+    tools = set(re.findall(r"(?<![\w/])bin/([a-z_]+)", page.read_text()))
     assert all((_REPOSITORY / "bin" / tool).is_file() for tool in tools), tools
     for command in _commands(page):
         verb = importlib.import_module("tfnoise.cli." + command[0].removeprefix("bin/"))
+        if not hasattr(verb, "define_flags"):
+            continue
         values = flags.FlagValues()
         output.define_flags(FlagDefiner(values))
         verb.define_flags(FlagDefiner(values))
@@ -145,7 +145,7 @@ def test_tools_and_flags_exist(page):
 
 @pytest.mark.parametrize("page", _PAGES, ids=_names)
 def test_paths_and_links_exist(page):
-    text = page.read_text()
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     if page.name != "CHANGELOG.md":
         paths = re.findall(r"`((?:tfnoise|tests|docs|configs|bin|benchmarks)/[\w./]+)`", text)
         missing = [
