@@ -104,7 +104,7 @@ def test_examples_of_serving(folder):
     assert names["bitstrings"][0] == names["answer"]["bitstring_bytes"].numpy()[0]
 
     pytest.importorskip("tensorflow_serving", reason="needs tensorflow-serving-api, the extra `serving`")
-    from tests.serving.stand_in_server import serve
+    from tests.tools.stand_in_server import serve
     from tfnoise.serving.server_config import models_config
 
     with tempfile.NamedTemporaryFile("w", suffix=".config") as config:
@@ -132,15 +132,16 @@ def test_tools_and_flags_exist(page):
     tools = set(re.findall(r"(?<![\w/])bin/([a-z_]+)", page.read_text()))
     assert all((_REPOSITORY / "bin" / tool).is_file() for tool in tools), tools
     for command in _commands(page):
-        verb = importlib.import_module("tfnoise.cli." + command[0].removeprefix("bin/"))
+        name = command[0].removeprefix("bin/")
+        verb = importlib.import_module("benchmarks.verb" if name == "benchmark" else f"tfnoise.cli.{name}")
         if not hasattr(verb, "define_flags"):
             continue
         values = flags.FlagValues()
         output.define_flags(FlagDefiner(values))
         verb.define_flags(FlagDefiner(values))
         for flag in [argument for argument in command[1:] if re.match("--?[a-z]", argument)]:
-            name = flag.lstrip("-").split("=")[0]
-            assert name in values or name.removeprefix("no") in values or name == "flagfile", (command, flag)
+            flag = flag.lstrip("-").split("=")[0]
+            assert flag in values or flag.removeprefix("no") in values or flag == "flagfile", (command, flag)
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=_names)

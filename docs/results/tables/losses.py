@@ -63,8 +63,8 @@ def listeners() -> str:
     caption = (
         f"{report['pairs']} rated pairs of {report['references']} speech clips, as mel-spectrograms; 95 % "
         f"bootstrap intervals over references ({report['resamples']} resamples), {day(report)}. Ideal: -1 "
-        f"for MSE and NLPD, 1 for SSIM and MS-SSIM. Coded only: without the {report['identical_pairs']} pairs "
-        f"of a reference with itself."
+        f"for MSE and NLPD, 1 for SSIM and MS-SSIM. Coded only: without the {report['identical_pairs']} "
+        f"pairs of a reference with itself."
     )
     return "\n".join([*lines, "", filled(caption)])
 

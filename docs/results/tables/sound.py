@@ -1,8 +1,9 @@
-"""The audio front end against librosa, phase reconstruction by method, sound quality by kind of sound.
+r"""The audio front end against librosa, phase reconstruction by method, sound quality by kind of sound.
 
 On an otherwise idle machine:
 
-    bin/benchmark audio --data=FOLDER --rounds=9 --json > docs/results/audio.json
+    bin/benchmark audio --data=FOLDER --rounds=9 --librosa_python=librosa/bin/python --json \
+        > docs/results/audio.json
     bin/benchmark pipeline --data=FOLDER --json > docs/results/pipeline.json
 
 Sound, of models trained at the default settings with seed 0 and called by their losses:

@@ -1,22 +1,23 @@
-"""Griffe extension: shows in the API reference what a room exports at run time.
-
-Some rooms import names when they are first used, by the table `_LATER` of their `__init__.py`; and a function may
-have the name of its own module, as `tfnoise.losses.ms_ssim`, and hides it.
-"""
+"""Griffe extension: shows in the API reference what a room exports at run time, and doctests as code."""
 
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import griffe
 
 
-class LazyExports(griffe.Extension):
-    """Adds the aliases that static analysis does not find."""
+class Rooms(griffe.Extension):
+    """Adds the exports that static analysis does not find, and fences doctests."""
 
-    def on_package(self, *, pkg: griffe.Module, loader: griffe.GriffeLoader, **kwargs: Any) -> None:
-        """Adds them to each room of the package."""
+    def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
+        """Completes the exports of each room.
+
+        Some rooms import names when they are first used, by the table `_LATER` of their `__init__.py`; and a
+        function may have the name of its own module, as `tfnoise.losses.ms_ssim`, and hides it.
+        """
         for room in [module for module in pkg.modules.values() if module.is_init_module]:
             exports = [name for name in room.exports or () if isinstance(name, str)]
             if "_LATER" in room.members:
@@ -31,3 +32,13 @@ class LazyExports(griffe.Extension):
                 if isinstance(member, griffe.Module) and name in member.members:
                     room.set_member(name, griffe.Alias(name, member[name], parent=room))
             room.exports = sorted(exports)
+
+    def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
+        """Fences the doctests of a docstring, which Markdown would take for quotations."""
+        if obj.docstring:
+            text = obj.docstring.value
+            obj.docstring.value = re.sub(r"^>>> (?:.+\n?)+", _fenced, text, flags=re.MULTILINE)
+
+
+def _fenced(block: re.Match[str]) -> str:
+    return f"```pycon\n{block[0].rstrip()}\n```\n"
