@@ -18,8 +18,8 @@ HERE = Path(__file__).resolve().parent
 MODELS = HERE.parents[1] / "saved_models"
 METRICS = {"mse": "MSE", "nlpd": "NLPD", "ms_ssim": "MS-SSIM-4"}
 PURPOSE = {
-    "best": "The model that the tools take by default: one model for any rate, of files and of a server.",
-    "paper_mse": "The paper's setting, trained with MSE: what the perceptual losses are compared with.",
+    "best": "The default model of all tools, for files and servers, at any rate.",
+    "paper_mse": "The paper's setting, trained with MSE: the reference for the perceptual losses.",
     "paper_ms_ssim": "The paper's setting, trained with MS-SSIM.",
     "paper_nlpd": "The paper's setting, trained with NLPD.",
 }
@@ -30,19 +30,18 @@ RECIPE = (
     "seed"
 ).split()
 LIMITS = [
-    "It codes mel-spectrograms of one channel, at 16 kHz; what is above 8 kHz is gone, and so is the phase, "
-    "which is made anew. Nobody has judged it by ear.",
-    "Codecs made for pictures code these images at the same rate too: README.md has the comparison.",
+    "It works on 16 kHz mel-spectrograms of one channel: content above 8 kHz is discarded, phase is "
+    "estimated. No listening test has been run.",
+    "Image codecs can code these images at the same rate: docs/results.md has the comparison.",
     "Encoding depends on the machine's floating point in the last place; decoding of symbols does not.",
 ]
 OWN_LIMITS = {
     "best": [
-        "No natural signal was in its training. But its noise was designed by people who know natural "
-        "signals, and its recipe was chosen with every second clip of a natural set in view "
-        "(docs/research.md).",
+        "It was never trained on audio, but its noise was designed after natural signals, and its recipe was "
+        "selected by scores on every second clip of a natural set (docs/results.md).",
     ],
     "paper": [
-        "It is there to be compared, not to be used: `best` loses far less of natural audio at its rate.",
+        "It is for comparisons only: `best` reconstructs natural audio far better at the same rate.",
         "Its rate is fixed: 0.5 bits per pixel of the padded image.",
     ],
 }
@@ -61,9 +60,9 @@ def card(name: str, model: dict[str, Any], report: dict[str, Any]) -> str:
     """The card of a model in Markdown.
 
     Args:
-      name: of the model.
-      model: its part of the report.
-      report: of bin/evaluate --json.
+      name: name of the model.
+      model: part of the report on this model.
+      report: output of bin/evaluate --json.
     """
     training, version = model["training"], Path(model["path"]).name
     config = CONFIGS.get(name, "paper")
@@ -77,10 +76,10 @@ def card(name: str, model: dict[str, Any], report: dict[str, Any]) -> str:
         "",
         "| recipe | |",
         "|---|---|",
-        *(f"| {key} | {_shown(training[key])} |" for key in RECIPE if _tells(key, training)),
+        *(f"| {key} | {_shown(training[key])} |" for key in RECIPE if _has_effect(key, training)),
         f"| natural data in training | {'yes' if training['uses_natural_data'] else 'none'} |",
         "",
-        f"On {model['clips']} natural clips (music, speech, environment), each at or under "
+        f"On {model['clips']} natural clips (music, speech, environment), each at or below "
         f"{model['bpp_target']:g} bits per pixel, {report['date'][:10]}, mean [95 % bootstrap interval over "
         f"clips]:",
         "",
@@ -96,8 +95,8 @@ def card(name: str, model: dict[str, Any], report: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _tells(key: str, training: dict[str, Any]) -> bool:
-    """Whether a setting had an effect."""
+def _has_effect(key: str, training: dict[str, Any]) -> bool:
+    """Whether a setting has an effect."""
     if key in ("levels", "quantizer_s") and training["bottleneck"] != "levels":
         return False
     if key == "ms_ssim_scales" and "ms_ssim" not in training["loss"]:
@@ -109,10 +108,10 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _interval(found: dict[str, Any]) -> str:
-    low, high = found["ci95"]
-    digits = 5 if found["mean"] < 0.1 else 4
-    return f"{found['mean']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+def _interval(score: dict[str, Any]) -> str:
+    low, high = score["ci95"]
+    digits = 5 if score["mean"] < 0.1 else 4
+    return f"{score['mean']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 if __name__ == "__main__":
