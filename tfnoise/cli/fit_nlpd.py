@@ -102,7 +102,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     if flat:
         say(f"Scale {', '.join(flat)}: the images are too small there; use fewer --scales.")
     for line in problems:
-        say(f"  left out: {line}")
+        say(f"  skipped: {line}")
     say(f"wrote {path}")
     say(f"Next: bin/correlate --ratings=RATINGS.csv --nlpd_parameters={path}")
     if json_requested():
