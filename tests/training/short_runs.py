@@ -14,11 +14,12 @@ class Interrupted(Exception):
 
 
 def train(run: TrainingRun, stop_after: int | None = None, checkpoint_every: int = 100, on_epoch_end=None):
-    """Trains to the end, or through `stop_after` steps; gives the logs of each step."""
+    """Trains to the end, or through `stop_after` steps; gives the logs of each, its number and rate."""
     logs: list[dict[str, float]] = []
 
     def on_step(values):
-        logs.append(values)
+        rate = float(run.model.optimizer.learning_rate.numpy())
+        logs.append({**values, "step": run.step, "learning_rate": rate})
         if len(logs) == stop_after:
             raise Interrupted
 

@@ -21,6 +21,12 @@ def _weights(run: TrainingRun) -> list[np.ndarray]:
     return [variable.numpy() for variable in [*run.model.variables, *run.model.optimizer.variables]]
 
 
+def _assert_same_weights(run: TrainingRun, other: TrainingRun) -> None:
+    for a, b in zip(_weights(run), _weights(other)):
+        if a.shape:  # scalars: also the means behind the logs
+            np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("options", [{"loss": "nlpd"}, {"loss": "ms_ssim", "bottleneck": "levels"}])
 def test_the_same_seed_gives_the_same_losses_to_the_last_digit(tmp_path, options):
     settings = TrainingSettings(**TINY, **options)
@@ -43,9 +49,7 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_path,
     # Logs are means since the last point of the curves, so the last steps' rates differ; weights do not.
     if bottleneck == "entropy":
         assert resumed_logs[-1]["multiplier"] == whole_logs[-1]["multiplier"]
-    for a, b in zip(_weights(resumed), _weights(whole)):
-        if a.shape:  # scalars: also the means behind the logs
-            np.testing.assert_array_equal(a, b)
+    _assert_same_weights(resumed, whole)
 
 
 def test_the_curves_and_pictures_are_in_the_event_files(tmp_path):
@@ -93,9 +97,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     run = TrainingRun(settings, tmp_path, tell=lines.append)
     assert run.step == 10 and len(lines) == 1 and "step-12: damaged checkpoint; trying" in lines[0]
     train(run)
-    for a, b in zip(_weights(run), _weights(whole)):
-        if a.shape:
-            np.testing.assert_array_equal(a, b)
+    _assert_same_weights(run, whole)
     for path in (tmp_path / "checkpoints").glob("step-*"):
         path.write_bytes(b"damaged")
     with pytest.raises(ValueError, match="step-12: damaged checkpoint; begin anew"):
@@ -130,12 +132,10 @@ def test_a_checkpoint_that_cannot_be_written_destroys_nothing(tmp_path, monkeypa
 def test_steps_at_once_change_no_weight(tmp_path, bottleneck):
     settings = TrainingSettings(**TINY, loss="nlpd", bottleneck=bottleneck)
     weights = []
-    for steps in (1, 4):
-        run = TrainingRun(settings, tmp_path / str(steps), steps_per_execution=steps)
-        seen = []
-        run.train(5, lambda logs, run=run, seen=seen: seen.append(run.step), lambda *_: None)
+    for at_once, steps in ((1, list(range(1, 13))), (4, [4, 5, 6, 10, 12])):
+        run = TrainingRun(settings, tmp_path / str(at_once), steps_per_execution=at_once)
+        assert [logs["step"] for logs in train(run, checkpoint_every=5)] == steps
         weights.append(_weights(run))
-        assert seen == (list(range(1, 13)) if steps == 1 else [4, 5, 6, 10, 12])
     for a, b in zip(*weights):
         np.testing.assert_array_equal(a, b)
 
@@ -143,11 +143,8 @@ def test_steps_at_once_change_no_weight(tmp_path, bottleneck):
 def test_schedule_clipping_and_moving_average(tmp_path):
     options = {"learning_rate_schedule": "cosine", "clip_norm": 0.1, "ema": 0.9}
     run = TrainingRun(TrainingSettings(**TINY, loss="mse", **options), tmp_path)
-    rates = []
     before = [variable.numpy() for variable in run.model.trainable_variables]
-    run.train(
-        100, lambda logs: rates.append(float(run.model.optimizer.learning_rate.numpy())), lambda *_: None
-    )
+    rates = [logs["learning_rate"] for logs in train(run)]
     expected = 1e-3 * 0.5 * (1 + np.cos(np.pi * np.arange(12) / 12))
     np.testing.assert_allclose(rates, expected, rtol=1e-4)
     last = [variable.numpy() for variable in run.model.trainable_variables]
@@ -159,10 +156,7 @@ def test_schedule_clipping_and_moving_average(tmp_path):
 
 def test_a_rate_in_steps_is_a_tenth_in_the_last_fifth(tmp_path):
     settings = TrainingSettings(**{**TINY, "steps_per_epoch": 5}, loss="mse", learning_rate_schedule="step")
-    run, rates = TrainingRun(settings, tmp_path), []
-    run.train(
-        100, lambda logs: rates.append(float(run.model.optimizer.learning_rate.numpy())), lambda *_: None
-    )
+    rates = [logs["learning_rate"] for logs in train(TrainingRun(settings, tmp_path))]
     np.testing.assert_allclose(rates, [1e-3] * 8 + [1e-4] * 2, rtol=1e-5)
 
 
@@ -170,7 +164,7 @@ def test_the_best_epoch_is_kept_and_ends_an_early_stop(tmp_path):
     options = {**TINY, "epochs": 6, "loss": "mse", "early_stop": 2, "export": "best"}
     run = TrainingRun(TrainingSettings(**options), tmp_path)
     scores = iter([3.0, 1.0, 2.0, 1.5, 0.5, 0.1])
-    run.train(100, lambda logs: None, lambda *_: next(scores))
+    train(run, on_epoch_end=lambda *_: next(scores))
     assert run.stopped_early and run.step == 4 * 6
     again = TrainingRun(run.settings, tmp_path)
     assert again.step == 24 and again.stopped_early

@@ -45,16 +45,8 @@ class Verb(Protocol):
         """Defines the verb's flags."""
 
     def main(self, arguments: list[str], values: flags.FlagValues) -> int | None:
-        """Does the work.
-
-        Args:
-          arguments: positional arguments.
-          values: parsed flags; no function below this one gets them.
+        """Does the work with the positional arguments and the parsed flags, which no function below gets.
 
         Returns:
           The exit status; None stands for 0.
-
-        Raises:
-          UsageError: flags or arguments that do not work together.
-          InputError: what the work needs is missing or unusable.
         """
