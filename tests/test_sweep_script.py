@@ -12,7 +12,8 @@ import time
 import pytest
 
 from tfnoise.audio import FrontEnd
-from tfnoise.training import TrainingSettings, write_json, write_settings
+from tfnoise.files import write_json
+from tfnoise.training import TrainingSettings, write_settings
 
 SIZES = {"filters": 8, "patch_size": 48, "batch_size": 2, "epochs": 1, "steps_per_epoch": 2}
 TINY = [*(f"--{name}={value}" for name, value in SIZES.items()), "--mels=48"]

@@ -1,4 +1,4 @@
-"""A training repeats bit for bit, goes on after a stop, and stops where numbers end."""
+"""A training repeats bit for bit, resumes, and stops where numbers are no longer finite."""
 
 from __future__ import annotations
 

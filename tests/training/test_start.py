@@ -15,7 +15,7 @@ TINY = {**SMALL, "epochs": 1, "steps_per_epoch": 3, "loss": "mse"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder of natural audio, as far as a training can tell."""
+    """A folder of natural audio, as small as a training takes it."""
     folder = tmp_path_factory.mktemp("audio")
     soundfile.write(folder / "a.wav", np.random.RandomState(0).normal(size=20000) * 0.1, 16000)
     return folder
@@ -43,8 +43,10 @@ def test_it_begins_with_all_of_the_others_weights(noise_run, tmp_path, folder):
     settings = TrainingSettings(**TINY, train_data=str(folder), start=str(noise_run.run_dir), seed=5)
     run = TrainingRun(settings, tmp_path)
     for part in ("analysis", "synthesis"):
-        for mine, theirs in zip(_values(getattr(run.model, part)), _values(getattr(noise_run.model, part))):
-            np.testing.assert_array_equal(mine, theirs)
+        for weights, expected in zip(
+            _values(getattr(run.model, part)), _values(getattr(noise_run.model, part))
+        ):
+            np.testing.assert_array_equal(weights, expected)
     np.testing.assert_array_equal(
         run.model.bottleneck.prior.log_prob(np.zeros(8)),
         noise_run.model.bottleneck.prior.log_prob(np.zeros(8)),
@@ -60,8 +62,8 @@ def test_an_encoder_that_is_kept_is_kept_and_the_decoder_is_new(noise_run, tmp_p
     )
     fresh = _values(TrainingRun(TrainingSettings(**TINY, seed=5), tmp_path / "fresh").model.synthesis)
     run = _trained(settings, tmp_path / "kept")
-    for mine, theirs in zip(_values(run.model.analysis), _values(noise_run.model.analysis)):
-        np.testing.assert_array_equal(mine, theirs)
+    for weights, expected in zip(_values(run.model.analysis), _values(noise_run.model.analysis)):
+        np.testing.assert_array_equal(weights, expected)
     assert not np.array_equal(_values(run.model.synthesis)[0], fresh[0])
     assert not np.array_equal(_values(run.model.synthesis)[0], _values(noise_run.model.synthesis)[0])
 

@@ -74,17 +74,17 @@ def test_only_what_the_processor_has_is_tried(monkeypatch):
 
 
 @pytest.mark.slow
-def test_auto_is_chosen_once(run_script, tmp_path):
+def test_auto_chooses_once(run_script, tmp_path):
     flags = "--loss=mse --filters=8 --patch_size=32 --batch_size=2 --epochs=1 --steps_per_epoch=2".split()
     flags += ["--precision=auto", "--json"]
     done = run_script("train", *flags)
     assert done.status == 0, done.stderr
-    chosen = json.loads(done.stdout)["flags"]["precision"]
-    assert chosen in ("float32", "bfloat16") and f"precision: {chosen}" in done.stderr
+    precision = json.loads(done.stdout)["flags"]["precision"]
+    assert precision in ("float32", "bfloat16") and f"precision: {precision}" in done.stderr
     again = run_script("train", *flags)
     assert again.status == 0 and "this training is finished" in again.stderr
     record = json.loads((tmp_path / "runs" / "mse" / "flags.json").read_text())
-    record["precision"] = "bfloat16" if chosen == "float32" else "float32"
+    record["precision"] = "bfloat16" if precision == "float32" else "float32"
     (tmp_path / "runs" / "mse" / "flags.json").write_text(json.dumps(record))
     kept = run_script("train", *flags)
     assert kept.status == 0 and "this training is finished" in kept.stderr

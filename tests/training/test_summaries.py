@@ -1,4 +1,4 @@
-"""What TensorBoard is given: read back from the event files."""
+"""Summaries for TensorBoard, read back from the event files."""
 
 from __future__ import annotations
 

@@ -121,11 +121,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
 
 
 def _run(experiment: Experiment, about: dict[str, Any], names: Sequence[str], jobs: int) -> int:
+    from tfnoise.files import write_json
     from tfnoise.research.blocks import Table
     from tfnoise.research.experiment import read_json
     from tfnoise.research.report import write_report
     from tfnoise.research.sections import SECTIONS as sections
-    from tfnoise.training import write_json
 
     for name in names:
         getattr(sections[name], "check", lambda experiment: None)(experiment)

@@ -24,9 +24,10 @@ from tfnoise.data import Clip
 from tfnoise.data.splits import halves, link_clips
 from tfnoise.errors import InputError
 from tfnoise.evaluation import METRICS, ClipImage, clip_images, code_image, score_clips, spread
+from tfnoise.files import write_json
 from tfnoise.research.calibration import calibration
 from tfnoise.research.recipes import BUDGETS, FEW_CLIPS, LOSSES, SPLIT, Recipe, main_recipe
-from tfnoise.training import FINISHED_FILE, write_json
+from tfnoise.training import FINISHED_FILE
 
 PICTURED_CLIPS = 3
 HEARD_CLIPS = 2

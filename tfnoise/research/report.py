@@ -10,11 +10,10 @@ from typing import Any
 import tensorflow as tf
 
 import tfnoise
-from tfnoise.files import replacing
+from tfnoise.files import replacing, write_json
 from tfnoise.research.blocks import Block, Heading, Paragraph
 from tfnoise.research.pages import html_page, markdown_page
 from tfnoise.research.sections import SECTIONS
-from tfnoise.training import write_json
 
 TITLE = "Learning to code audio from noise"
 

@@ -1,6 +1,5 @@
 """Training on noise: the run, its settings, where it is computed, its checkpoints, its curves."""
 
-from tfnoise.files import write_json
 from tfnoise.signals import Stopped
 from tfnoise.training.checkpoints import UnusableRun
 from tfnoise.training.run import (
@@ -52,6 +51,5 @@ __all__ = [
     "training_curve",
     "uses_natural_audio",
     "workers_of",
-    "write_json",
     "write_settings",
 ]
