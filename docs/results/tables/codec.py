@@ -48,7 +48,7 @@ def best() -> str:
 
 
 def _rate_distortion(report: dict[str, Any]) -> list[str]:
-    """Lines of a table with a row a codec: payload against payload, then file against file."""
+    """Lines of a table with one row per codec: payload against payload, then file against file."""
     lines = [
         "| codec | bpp | MSE | NLPD | MS-SSIM-4 | bpp of files | MSE | NLPD | MS-SSIM-4 |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -103,7 +103,7 @@ def codec() -> str:
 
 
 def search() -> str:
-    """A row a try, in their order."""
+    """One row per try, in their order."""
     report = read("search")
     lines = [
         "| network and training | loss | steps | bpp | MSE | NLPD | MS-SSIM-4 |",

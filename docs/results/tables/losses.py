@@ -18,7 +18,7 @@ from tables.files import RESULTS, TITLES, day, filled, interval, read, span
 
 
 def speed() -> str:
-    """A row a loss and direction."""
+    """One row per loss and direction."""
     report = read("losses")
     lines = [
         "| loss | reference | direction | speed-up | peak memory, MB | of the reference |",
@@ -42,7 +42,7 @@ def speed() -> str:
 
 
 def listeners() -> str:
-    """A row a metric: all pairs, and those of coded clips only."""
+    """One row per metric: all pairs, and those of coded clips only."""
     report, coded = read("listeners"), read("listeners_coded")
     lines = [
         "| metric | Spearman | Pearson | gain over MSE (Spearman) | Spearman, coded only | gain over MSE |",

@@ -12,7 +12,7 @@ from tables.files import RESULTS, day, read
 
 
 def noise() -> str:
-    """A row a family, columns by loss."""
+    """One row per family, columns by loss."""
     report = read("noise")
     models = report["models"]
     families = list(dict.fromkeys(name.split("_", 1)[1] for name in models))

@@ -17,7 +17,7 @@ BOTTLENECKS = {"levels": "fixed levels (the paper's)", "entropy": "entropy bottl
 
 
 def summary() -> str:
-    """A row a loss with the entropy bottleneck, and the constant-image baseline."""
+    """One row per loss with the entropy bottleneck, and the constant-image baseline."""
     report = read("reproduction")
     paper = report["sections"]["paper"]
     lines = [
@@ -80,12 +80,12 @@ def reproduction() -> str:
 
 
 def contest() -> str:
-    """The model trained on streaked noise against its twin trained on natural clips: a row a metric."""
+    """The model trained on streaked noise against its twin trained on natural clips: one row per metric."""
     report = read("reproduction")
     section = report["sections"]["natural_data_bound"]
     titles = {
         "mse": "MSE",
-        "calibrated_mse": "MSE after calibration (one slope and offset a model)",
+        "calibrated_mse": "MSE after calibration (one slope and offset per model)",
         "nlpd": "NLPD",
     }
     rows = [f"| {title} | {_ratio(section['contest'][name])} |" for name, title in titles.items()]

@@ -25,7 +25,7 @@ SETTINGS = {
 
 
 def results() -> str:
-    """A row a loss and setting, means over seeds, ratios to the MSE-trained model."""
+    """One row per loss and setting, means over seeds, ratios to the MSE-trained model."""
     reports = {name: read(name) for name in SETTINGS}
     first = reports["default"]
     clips = next(iter(first["models"].values()))["clips"]

@@ -1,4 +1,4 @@
-"""Served requests a second, and latencies.
+"""Served requests per second, and latencies.
 
 On an otherwise idle machine:
 
@@ -11,7 +11,7 @@ from tables.files import RESULTS, day, read
 
 
 def serving() -> str:
-    """A row a signature, runtime and number of clients."""
+    """One row per signature, runtime and number of clients."""
     report = read("serving")
     lines = ["| signature | runtime | clients | requests/s | median | 95 % |", "|---|---|---|---|---|---|"]
     lines += [

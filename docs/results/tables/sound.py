@@ -71,7 +71,7 @@ def sound() -> str:
 
 
 def phases() -> str:
-    """A row a method of phase reconstruction, and a row a method of the mel inverse."""
+    """One row per method of phase reconstruction, and of the mel inverse."""
     report = read("audio")
     lines = ["| phase from true magnitudes | iterations | spectral convergence |", "|---|---|---|"]
     lines += [
@@ -90,7 +90,7 @@ def phases() -> str:
 
 
 def kinds() -> str:
-    """A row a model and kind of sound."""
+    """One row per model and kind of sound."""
     report = read("sound")
     scores_by_model = {
         **report["front_end_audio"],

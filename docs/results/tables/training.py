@@ -16,7 +16,7 @@ from tables.files import LOSSES, RESULTS, TITLES, day, read, span
 
 
 def training() -> str:
-    """A row a trainer, loss and precision, and two workers."""
+    """One row per trainer, loss and precision, and two workers."""
     report = read("training")
     lines = [
         "| trainer | loss | precision | ms/step | images/s | time relative to plain MSE |",
