@@ -1,4 +1,4 @@
-"""Griffe extension: shows in the API reference what a subpackage exports at run time, and doctests as code."""
+"""Griffe extension: shows the run-time exports of subpackages in the API reference, and doctests as code."""
 
 from __future__ import annotations
 
