@@ -1,4 +1,4 @@
-# tfnoise on any system that runs containers, whatever its Python:
+# tfnoise on any system that runs containers:
 #   docker build -t tfnoise .
 #   docker run --rm -it -v "$PWD:/data" tfnoise bin/train --help
 # The current folder is /data in the container.

@@ -54,8 +54,8 @@ def _row(models: dict[str, Any], name: str, title: str, loss: str) -> str:
         statistics.mean(model["metrics"][metric]["mean"] for model in of_loss)
         for metric in ("mse", "nlpd", "ms_ssim")
     ]
-    spread = f"{statistics.mean(ratios):.3f} ({span([min(ratios), max(ratios)], '.3f')})"
-    ratio = "1" if loss == "mse" else spread
+    ratio_range = f"{statistics.mean(ratios):.3f} ({span([min(ratios), max(ratios)], '.3f')})"
+    ratio = "1" if loss == "mse" else ratio_range
     rate = statistics.mean(model["bpp"] for model in of_loss)
     largest = max(model["bpp_max"] for model in of_loss)
     return (
