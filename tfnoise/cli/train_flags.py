@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LOSSES = "mse, ms_ssim, nlpd, ssim, or a sum as 0.5*ms_ssim+0.5*nlpd"
 _NOISES = (
     "uniform, gaussian, contrast, multiscale, streaked, pink or dead_leaves (the last four were designed to "
-    "be like natural signals: docs/noise.md), or several, as streaked+dead_leaves"
+    "be like natural signals: docs/guide/train.md), or several, as streaked+dead_leaves"
 )
 _NORMALISATIONS = "BatchNorm and LeakyReLU, LeakyReLU alone, or generalised divisive normalisation"
 

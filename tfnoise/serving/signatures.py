@@ -10,7 +10,7 @@
 | `metrics` | `image`, `reference` | `mse`, `nlpd`, `ms_ssim` |
 | `metadata` | `ask` | `metadata` |
 
-docs/serving.md says what each means.
+docs/guide/serve.md says what each means.
 """
 
 from __future__ import annotations
