@@ -53,7 +53,7 @@ def test_a_folder_becomes_a_set_and_the_same_again(folder, run_script, tmp_path)
     assert result.status == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["clips"] == 3 and report["files"] == 15 and report["list"] == "new/set/pmqd.csv"
-    assert len(report["left_out"]) == 3 and result.stderr.count("left out: in/") == 3
+    assert len(report["left_out"]) == 3 and result.stderr.count("skipped: in/") == 3
     for name in ("garbage.wav", "nan.wav", "silent.wav"):
         assert sum(f"in/{name}: " in line for line in report["left_out"]) == 1
     written = tmp_path / "new" / "set"

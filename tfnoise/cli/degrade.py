@@ -1,4 +1,18 @@
-"""The work of bin/degrade: a folder of clips and their degraded versions, whole or not there."""
+"""Make a set in PMQD's form of any audio: each clip plain, distorted, limited, low-passed and in pink noise.
+
+IN is a folder of audio, a folder with a pmqd.csv, whose originals count, or one file. The set is pmqd.csv and
+audio/ with 24-bit WAV files at each clip's own rate and channels. Each degraded clip gets an intensity of its
+own from 0, the mildest setting of PMQD's range, to 100. If one version of a clip would exceed full scale, all
+of them are turned down alike. A clip may be as long as 8 minutes of stereo at 48 kHz, which takes 2.5 GB.
+
+The degradations are tfnoise's own reading of the ranges that PMQD gives, not the plug-ins of REAPER that made
+it. The ratings are left empty, for listeners to fill.
+
+Example:
+    bin/degrade FOLDER_OF_AUDIO -o degraded
+    bin/degrade FOLDER_OF_AUDIO -o noisy --degradation=noise,lowpass --intensity=50
+    bin/evaluate --data=degraded --degradation=noise
+"""
 
 from __future__ import annotations
 
@@ -13,56 +27,65 @@ from pathlib import Path
 
 from absl import flags
 
-from tfnoise.audio.degradations import DEGRADATIONS
-from tfnoise.audio.files import is_remote
 from tfnoise.cli.folders import check_writable
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
 
-FLAGS = flags.FLAGS
+POSITIONAL = "IN"
+AT_LEAST = 1
 
 
-def degrade_from_flags(arguments: Sequence[str]) -> int:
-    """Makes the set as the flags of bin/degrade say; returns the exit status."""
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/degrade."""
+    define.string("output", None, "The folder to write; new, or empty.", short_name="o", required=True)
+    define.list(
+        "degradation", "distortion,limiter,lowpass,noise", "Degradations to apply; commas between several."
+    )
+    define.float("intensity", None, "Of all, 0 to 100. (default: drawn for each degraded clip)")
+    define.integer("seed", 0, "Random seed (intensities and noise).", lower_bound=0)
+    define.boolean("overwrite", False, "Replace a set that bin/degrade wrote and nobody has changed.")
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> int:
+    """Writes the set; reports its versions and the clips that were skipped."""
     if len(arguments) != 1:
         raise UsageError(f"needs one IN, got {len(arguments)}: {', '.join(arguments)}")
-    given, folder = arguments[0], Path(FLAGS.output)
-    degradations = _degradations(FLAGS.degradation)
-    intensity = FLAGS.intensity
+    source, folder, intensity = arguments[0], Path(values.output), values.intensity
+    degradations = _degradations(values.degradation)
     if intensity is not None and not 0 <= intensity <= 100:
         raise UsageError(f"--intensity={intensity:g}: must be from 0 to 100")
-    if not FLAGS.output or is_remote(FLAGS.output):
-        raise UsageError(f"--output={FLAGS.output}: must name a folder on this machine")
-    _check_apart(given, folder)
-    _check_free(folder, FLAGS.overwrite)
+    _check_folders(source, values.output, values.overwrite)
     check_writable("output", folder.parent)
 
     from tfnoise.data import list_clips
     from tfnoise.data.degraded_set import AUDIO_FOLDER, write_set
 
     begin_s = time.monotonic()
-    clips = list_clips(given)
-    with _whole_folder(folder) as temporary:
-        with Progress(len(clips), label="degrading", unit="clip") as progress:
-            try:
-                made, problems, factor = write_set(
-                    clips, temporary, degradations, intensity, FLAGS.seed, progress.update
-                )
-            except InputError as error:
-                raise InputError(f"{given}: {error}") from None
+    clips = list_clips(source)
+    with (
+        _whole_folder(folder) as temporary,
+        Progress(len(clips), label="degrading", unit="clip") as progress,
+    ):
+        try:
+            made, problems, factor = write_set(
+                clips, temporary, degradations, intensity, values.seed, progress.update
+            )
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
     seconds = time.monotonic() - begin_s
 
     kinds = {}
     for number, version in enumerate(made[0][1]):
-        values = [of_clip[number].intensity for _, of_clip in made]
+        intensities = [versions[number].intensity for _, versions in made]
         kinds[version.degradation] = {
             "files": len(made),
-            "intensity_min": min(values),
-            "intensity_mean": sum(values) / len(values),
-            "intensity_max": max(values),
+            "intensity_min": min(intensities),
+            "intensity_mean": sum(intensities) / len(intensities),
+            "intensity_max": max(intensities),
         }
-    rows = [[name, *found.values()] for name, found in kinds.items()]
+    rows = [[name, *numbers.values()] for name, numbers in kinds.items()]
     say(table(rows, ["version", "files", "least intensity", "mean", "greatest"], "lrrrr"))
     say(f"\n{len(made)} of {len(clips)} clips, {seconds:.1f} s. Intensity 0 is the mildest of PMQD's range.")
     turned_down_db = -20 * math.log10(factor)
@@ -71,11 +94,11 @@ def degrade_from_flags(arguments: Sequence[str]) -> int:
             f"So that nothing clips, clips were turned down in all versions by up to {turned_down_db:.1f} dB."
         )
     for line in problems:
-        say(f"  left out: {line}")
+        say(f"  skipped: {line}")
     say(f"wrote {folder}")
     say(f"Next: bin/evaluate --data={folder} --degradation={degradations[0]}")
     if json_requested():
-        names = [of_clip[number].file_name for number in range(len(kinds)) for _, of_clip in made]
+        names = [versions[number].file_name for number in range(len(kinds)) for _, versions in made]
         print_json(
             {
                 "path": folder,
@@ -84,7 +107,7 @@ def degrade_from_flags(arguments: Sequence[str]) -> int:
                 "clips": len(made),
                 "files": len(names),
                 "versions": kinds,
-                "seed": FLAGS.seed,
+                "seed": values.seed,
                 "turned_down_db": turned_down_db,
                 "left_out": problems,
                 "seconds": seconds,
@@ -93,42 +116,44 @@ def degrade_from_flags(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _degradations(given: Sequence[str]) -> list[str]:
-    names = [name.strip() for name in given]
+def _degradations(requested: Sequence[str]) -> list[str]:
+    """The degradations of --degradation, in PMQD's order."""
+    from tfnoise.audio.degradations import DEGRADATIONS
+
+    names = [name.strip() for name in requested]
     for name in names:
         if name not in DEGRADATIONS:
             raise UsageError(
-                f"--degradation={','.join(given)}: {name!r} is none of {', '.join(DEGRADATIONS)}"
+                f"--degradation={','.join(requested)}: {name!r} is none of {', '.join(DEGRADATIONS)}"
             )
     if not names:
         raise UsageError(f"--degradation is empty; name one or more of {', '.join(DEGRADATIONS)}")
     return [name for name in DEGRADATIONS if name in names]
 
 
-def _check_apart(given: str, folder: Path) -> None:
-    """Refuses a set inside of its own source, and a source inside of the set, which would be replaced."""
-    if is_remote(given):
-        return
-    source, target = Path(os.path.realpath(given)), Path(os.path.realpath(folder))
-    if source == target or source in target.parents or target in source.parents:
-        raise InputError(f"--output={folder}: is inside {given} or holds it; name a folder apart from it")
+def _check_folders(source: str, output: str, overwrite: bool) -> None:
+    """Refuses a set inside of its source or around it, and to replace anything but a set of ours."""
+    from tfnoise.audio.files import is_remote
 
-
-def _check_free(folder: Path, overwrite: bool) -> None:
-    """Refuses to put the set where something is that may not be replaced."""
+    folder = Path(output)
+    if not output or is_remote(output):
+        raise UsageError(f"--output={output}: must name a folder on this machine")
+    begin, end = Path(os.path.realpath(source)), Path(os.path.realpath(folder))
+    if not is_remote(source) and (begin == end or begin in end.parents or end in begin.parents):
+        raise InputError(f"--output={output}: is inside {source} or holds it; name a folder apart from it")
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"--output={folder}: is a file; name a new folder")
+        raise InputError(f"--output={output}: is a file; name a new folder")
     if folder.is_symlink():
-        raise InputError(f"--output={folder}: is a symbolic link; name the folder itself, or a new one")
+        raise InputError(f"--output={output}: is a symbolic link; name the folder itself, or a new one")
     if not folder.exists() or not os.listdir(folder):
         return
     if not overwrite:
-        raise InputError(f"--output={folder}: exists; name another folder or add --overwrite")
+        raise InputError(f"--output={output}: exists; name another folder or add --overwrite")
     from tfnoise.data.degraded_set import why_not_ours
 
     reason = why_not_ours(folder)
     if reason:
-        raise InputError(f"--output={folder}: is not replaced, as {reason}; name another folder")
+        raise InputError(f"--output={output}: is not replaced, as {reason}; name another folder")
 
 
 @contextlib.contextmanager
