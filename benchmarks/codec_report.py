@@ -17,7 +17,7 @@ from tfnoise.cli.output import say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.codec import Codec, LoadedModel
 from tfnoise.data import list_clips, synthetic_clips
-from tfnoise.data.splits import halves
+from tfnoise.data.splits import odd_even_split
 from tfnoise.errors import InputError
 from tfnoise.evaluation import ClipImage, clip_images, save_figure, spread, synthetic_clip_images
 from tfnoise.evaluation.rate_curves import rate_figure
@@ -55,7 +55,7 @@ class Clips:
         else:
             clips = list_clips(self.folder)
             if self.part != "all":
-                clips = dict(zip(("odd", "even"), halves(clips)))[self.part]
+                clips = dict(zip(("odd", "even"), odd_even_split(clips)))[self.part]
             if self.count:
                 clips = [clips[index] for index in spread(len(clips), self.count)]
             images = []

@@ -8,7 +8,7 @@ import soundfile
 
 from tfnoise.audio import read
 from tfnoise.data import Clip, list_clips
-from tfnoise.data.cutting import PMQD_CLIP_S, cut_clips
+from tfnoise.data.splits import PMQD_CLIP_S, cut_clips
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from tfnoise.data import Clip
-from tfnoise.data.list_check import list_problems, odd_files
+from tfnoise.data.clip_list import list_problems, odd_files
 
 
 def clips(*names: str, folder: str = "set") -> list[Clip]:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnoise.data.noise import noise_images
-from tfnoise.data.noise_families import FAMILIES, _interpolation
+from tfnoise.data.noise import FAMILIES, _interpolation, noise_images
 
 
 def images(family: str, count: int = 60, height: int = 64, width: int = 64, **options) -> np.ndarray:

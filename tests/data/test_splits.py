@@ -5,22 +5,22 @@ from __future__ import annotations
 import pytest
 
 from tfnoise.data import Clip
-from tfnoise.data.splits import halves, link_clips
+from tfnoise.data.splits import link_clips, odd_even_split
 from tfnoise.errors import InputError
 
 
 def test_clips_of_one_file_stay_on_one_side():
     clips = [Clip(f"{file}.wav", f"{file}.{part}", first_sample=part) for file in "dbca" for part in (1, 0)]
-    learned, tested = halves(clips)
+    learned, tested = odd_even_split(clips)
     assert [clip.id for clip in learned] == ["b.0", "b.1", "d.0", "d.1"]
     assert [clip.id for clip in tested] == ["a.0", "a.1", "c.0", "c.1"]
-    assert halves(clips[::-1]) == (learned, tested)
+    assert odd_even_split(clips[::-1]) == (learned, tested)
 
 
 @pytest.mark.parametrize("clips", [[], [Clip("a.wav", "1"), Clip("a.wav", "2")]])
 def test_fewer_than_two_files_cannot_be_split(clips):
     with pytest.raises(InputError, match="two files or more"):
-        halves(clips)
+        odd_even_split(clips)
 
 
 def test_links_lead_to_the_files_and_are_made_once(tmp_path):

@@ -16,13 +16,11 @@ Example:
 
 from __future__ import annotations
 
-import contextlib
+import glob
 import math
 import os
-import secrets
-import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
@@ -32,6 +30,7 @@ from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
+from tfnoise.files import replacing
 
 POSITIONAL = "IN"
 AT_LEAST = 1
@@ -64,10 +63,14 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
 
     begin_s = time.monotonic()
     clips = list_clips(source)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for path in sorted(folder.parent.glob(f".{glob.escape(folder.name)}.*.*")):
+        say(f"note: {path} is of a run that was killed, or that still works; remove it if none does")
     with (
-        _whole_folder(folder) as temporary,
+        replacing(Path(os.path.abspath(folder))) as temporary,
         Progress(len(clips), label="degrading", unit="clip") as progress,
     ):
+        temporary.mkdir()
         try:
             made, problems, factor = write_set(
                 clips, temporary, degradations, intensity, values.seed, progress.update
@@ -154,32 +157,3 @@ def _check_folders(source: str, output: str, overwrite: bool) -> None:
     reason = why_not_ours(folder)
     if reason:
         raise InputError(f"--output={output}: is not replaced, as {reason}; name another folder")
-
-
-@contextlib.contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    """Gives a temporary folder beside `folder`, which becomes it at the end; if the block fails, nothing.
-
-    What was at `folder` is there until then, and if the last step is cut short, beside it, ending in ".old".
-    """
-    folder = Path(os.path.abspath(folder))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Random, as what a killed run left may have this run's process number.
-    hidden = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    temporary, old = hidden.with_name(f"{hidden.name}.tmp"), hidden.with_name(f"{hidden.name}.old")
-    for name in os.listdir(folder.parent):
-        if name.startswith(f".{folder.name}.") and name.endswith((".tmp", ".old")):
-            path = folder.parent / name
-            say(f"note: {path} is of a run that was killed, or that still works; remove it if none does")
-    try:
-        temporary.mkdir()
-        yield temporary
-        if folder.exists() and os.listdir(folder):
-            os.rename(folder, old)
-        os.rename(temporary, folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if old.exists() and not folder.exists():
-            os.rename(old, folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -1,41 +1,69 @@
-"""The work of bin/prepare_pmqd: a folder with PMQD, verified, and whether its list fits its audio."""
+"""Fetch PMQD, the Perceived Music Quality Dataset, verify it, and unpack it into a folder for bin/correlate.
+
+About 1 GB is fetched, and 2.2 GB of disk are needed meanwhile. The same command resumes an interrupted
+download; a folder that is complete is only checked. audio.tgz and pmqd.csv that are in the folder already are
+verified and used.
+
+Example:
+    bin/prepare_pmqd --dir=pmqd
+    bin/correlate --pmqd=pmqd
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from absl import flags
 
 from tfnoise.cli.output import json_requested, print_json, say
 from tfnoise.cli.progress import Progress
-from tfnoise.data.clip_list import LIST_NAME, read_list
-from tfnoise.data.list_check import audio_names, list_problems, odd_files
-from tfnoise.data.release.download import OnBytes
-from tfnoise.data.release.http_source import check_url
-from tfnoise.data.release.manifest import ARCHIVE_NAME, PMQD, read_manifest
-from tfnoise.data.release.preparation import AUDIO_NAME, prepare
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
 
-FLAGS = flags.FLAGS
-_FEW_BYTES = 10_000_000
+POSITIONAL = None
+AT_LEAST = 0
+
+_URL_BASE = "https://github.com/Peltarion/pmqd/releases/download/v1.0.0"
 _MOST_SHOWN = 20
 
 
-def prepare_from_flags() -> int:
-    """Prepares as the flags of bin/prepare_pmqd say; returns the exit status."""
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/prepare_pmqd."""
+    define.string("dir", "pmqd", "Folder to make; it holds pmqd.csv and audio/ in the end.")
+    define.string("url_base", _URL_BASE, "Address that audio.tgz and pmqd.csv are below, as of a mirror.")
+    define.string(
+        "manifest",
+        None,
+        "JSON file with the bytes and the sha256 of both files, of another release. (default: PMQD 1.0.0's)",
+    )
+    define.boolean("keep_archive", False, "Keep the audio.tgz that was fetched.")
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> int:
+    """Prepares the folder, and checks that its list fits its audio."""
+    from tfnoise.data.clip_list import AUDIO_FOLDER, LIST_NAME
+    from tfnoise.data.pmqd_download import ARCHIVE_NAME, PMQD, check_url, read_manifest
+    from tfnoise.data.pmqd_folder import prepare
+
     start_s = time.monotonic()
-    if not FLAGS.dir:
+    if not values.dir:
         raise UsageError("--dir is empty; name a folder")
-    folder = Path(FLAGS.dir).expanduser()
-    _check_url_base(folder)
+    folder = Path(values.dir).expanduser()
+    try:
+        check_url(values.url_base)
+    except InputError as error:
+        raise UsageError(
+            f"--url_base={error}; to use files that are here already, put {ARCHIVE_NAME} and {LIST_NAME} "
+            f"into {folder}"
+        ) from None
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--dir={folder}: is a file; name a folder")
-    manifest = read_manifest(FLAGS.manifest) if FLAGS.manifest else PMQD
-    done = prepare(folder, FLAGS.url_base, manifest, FLAGS.keep_archive, _progress, say)
+    manifest = read_manifest(values.manifest) if values.manifest else PMQD
+    done = prepare(folder, values.url_base, manifest, values.keep_archive, _progress, say)
 
     count, problems = _check_list(folder)
     for line in problems[:_MOST_SHOWN]:
@@ -52,7 +80,7 @@ def prepare_from_flags() -> int:
             {
                 **dataclasses.asdict(done),
                 "list": folder / LIST_NAME,
-                "audio": folder / AUDIO_NAME,
+                "audio": folder / AUDIO_FOLDER,
                 "archive": folder / ARCHIVE_NAME if done.archive_kept else None,
                 "clips": count,
                 "problems": problems,
@@ -68,7 +96,9 @@ def prepare_from_flags() -> int:
 
 
 def _check_list(folder: Path) -> tuple[int, list[str]]:
-    """How many clips the list has, and what is wrong with it."""
+    """The number of clips on the list, and what is wrong with it."""
+    from tfnoise.data.clip_list import audio_names, list_problems, odd_files, read_list
+
     bad_ratings: dict[str, str] = {}
     try:
         clips = read_list(str(folder), bad_ratings)
@@ -78,26 +108,8 @@ def _check_list(folder: Path) -> tuple[int, list[str]]:
     return len(clips), [*problems, *odd_files(clips).values()]
 
 
-def _check_url_base(folder: Path) -> None:
-    try:
-        check_url(FLAGS.url_base)
-    except InputError as error:
-        raise UsageError(
-            f"--url_base={error}; to use files that are here already, put {ARCHIVE_NAME} and {LIST_NAME} "
-            f"into {folder}"
-        ) from None
-
-
 @contextlib.contextmanager
-def _progress(label: str, total_bytes: int, initial_bytes: int) -> Iterator[OnBytes]:
-    """Progress in whole units, the last of which is done when all is."""
-    unit, unit_bytes = ("kB", 1000) if total_bytes < _FEW_BYTES else ("MB", 1_000_000)
-    total, initial = -(-total_bytes // unit_bytes), initial_bytes // unit_bytes
-    with Progress(total=total, initial=initial, label=label, unit=unit) as progress:
-
-        def on_bytes(done_bytes: int) -> None:
-            done = total if done_bytes >= total_bytes else done_bytes // unit_bytes
-            # Also if no unit is full: where it is slow, a line now and then says that it goes on.
-            progress.update(done - progress.n)
-
-        yield on_bytes
+def _progress(label: str, total_bytes: int, initial_bytes: int) -> Iterator[Callable[[int], object]]:
+    """A bar in kB, updated with the bytes that are done."""
+    with Progress(-(-total_bytes // 1000), label, "kB", initial_bytes // 1000) as progress:
+        yield lambda done_bytes: progress.update(-(-done_bytes // 1000) - progress.n)

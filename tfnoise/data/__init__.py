@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from tfnoise.data.listing import Clip, list_clips
+from tfnoise.data.clip_list import Clip, list_clips
 
 # What is imported only when asked for: listing a folder needs none of it.
 _LATER = {

@@ -1,22 +1,24 @@
-"""A list of clips in the form of PMQD, the Perceived Music Quality Dataset: pmqd.csv beside audio/.
+"""Lists of clips: a folder's pmqd.csv, in the form of PMQD, or every audio file below it; and their checks.
 
 Source: Hilmkil, Thomé, Arpteg, "Perceiving Music Quality with GANs", 2020, github.com/Peltarion/pmqd.
 """
 
 from __future__ import annotations
 
+import collections
 import csv
 import dataclasses
 import io
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
-from tfnoise.audio.files import is_remote
+from tfnoise.audio.files import AUDIO_SUFFIXES, is_remote, probe
 from tfnoise.errors import InputError
 
-#: The list's file name, and the columns that it must have.
+#: The list's file name, the columns that it must have, and the folder beside it that holds the clips.
 LIST_NAME = "pmqd.csv"
 COLUMNS = (
     "id",
@@ -29,15 +31,19 @@ COLUMNS = (
     "sample_start",
     "sample_filename",
 )
-#: The scale that listeners rate on: bad to excellent.
-LOWEST_RATING, HIGHEST_RATING = 1, 5
+AUDIO_FOLDER = "audio"
 #: The condition of a clip that nothing was done to.
 ORIGINAL = "original"
+# Listeners' scale: bad to excellent.
+_LOWEST_RATING, _HIGHEST_RATING = 1, 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
     """One piece of audio, and what is known about it.
+
+    >>> Clip("pmqd/audio/a.wav", "0", genre="Rock").degradation
+    'original'
 
     Attributes:
       path: the file or URL; it need not exist, reading it reports that.
@@ -50,7 +56,7 @@ class Clip:
       title: the title of the piece that it was cut from, or None.
       sample_start: where it begins in that piece, as the list has it, or None.
       first_sample: where it begins in the file, in samples at the file's rate.
-      sample_count: how many samples per channel of the file it has; None: to the file's end.
+      sample_count: number of samples per channel of the file that it has; None: to the file's end.
     """
 
     path: str
@@ -66,8 +72,67 @@ class Clip:
     sample_count: int | None = None
 
 
+def list_clips(folder: str | os.PathLike[str], degradation: str = ORIGINAL) -> list[Clip]:
+    """The clips of a folder.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "b.wav").touch()
+    ...     [clip.id for clip in list_clips(folder)]
+    ['b.wav']
+
+    Args:
+      folder: a folder; or one audio file, which gives one clip; or the URL of either, where a folder must
+        have a pmqd.csv.
+      degradation: which of the clips on a pmqd.csv: those of this degradation_type, or "all". Files without a
+        list count as originals.
+
+    Returns:
+      One clip or more: in the list's order, or sorted by path below the folder. A file that is on the list
+      but absent is here too; reading it reports that.
+
+    Raises:
+      InputError: when the folder is absent or holds no such clip, or its list cannot be used.
+    """
+    folder = os.fspath(folder)
+    if is_remote(folder) and not folder.lower().endswith(AUDIO_SUFFIXES):
+        clips = read_list(folder)
+    elif is_remote(folder) or os.path.isfile(folder):
+        clips = [Clip(path=folder, id=os.path.basename(folder))]
+    elif not os.path.isdir(folder):
+        raise InputError(f"{folder}: no such folder; check the name")
+    elif os.path.isfile(list_path(folder)):
+        clips = read_list(folder)
+    else:
+        names = [name for name in _files_below(folder) if name.lower().endswith(AUDIO_SUFFIXES)]
+        clips = [Clip(path=os.path.join(folder, name), id=name) for name in names]
+    if not clips:
+        raise InputError(
+            f"{folder}: holds no audio; name a folder with a {LIST_NAME} or with files ending in "
+            f"{', '.join(AUDIO_SUFFIXES)}"
+        )
+    selected = [clip for clip in clips if degradation in ("all", clip.degradation)]
+    if not selected:
+        kinds = ", ".join(sorted({clip.degradation for clip in clips}))
+        raise InputError(
+            f"{folder}: has no clip of the degradation {degradation!r}; ask for one of: all, {kinds}"
+        )
+    return selected
+
+
+def _files_below(folder: str) -> list[str]:
+    """Paths of the files below a folder, relative to it, with forward slashes, sorted."""
+    return sorted(
+        Path(parent, name).relative_to(folder).as_posix()
+        for parent, _, names in os.walk(folder)
+        for name in names
+        # A leading dot marks what systems leave beside audio ("._song.wav"), which is not audio.
+        if not name.startswith(".")
+    )
+
+
 def list_path(folder: str) -> str:
-    """Where the list of a folder would be."""
+    """Where the list of a folder, or of its URL, would be."""
     return _joined(folder, LIST_NAME)
 
 
@@ -91,64 +156,77 @@ def read_list(folder: str, bad_ratings: dict[str, str] | None = None) -> list[Cl
         among them a file name that leads out of audio/ and an id that another row has.
     """
     path = list_path(folder)
-    try:
-        rows = csv.DictReader(io.StringIO(list_text(path), newline=""), strict=True)
-        missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
-        if missing:
-            raise InputError(f"{path}: has no column {', '.join(missing)}; add it to the header line")
-        clips: dict[str, Clip] = {}
-        for row in rows:
-            where = f"{path}, line {rows.line_num}"
-            clip = _clip(folder, row, where, bad_ratings)
-            if clip.id in clips:
-                raise InputError(f"{where}: the id {clip.id!r} is another row's too; give each row its own")
-            clips[clip.id] = clip
-        return list(clips.values())
-    except csv.Error as error:
-        raise InputError(f"{path}: is not a readable CSV file ({error}); export it again") from error
+    header, rows = read_csv(path)
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise InputError(f"{path}: has no column {', '.join(missing)}; add it to the header line")
+    clips: dict[str, Clip] = {}
+    for where, row in rows:
+        clip = _clip(folder, row, where, bad_ratings)
+        if clip.id in clips:
+            raise InputError(f"{where}: the id {clip.id!r} is another row's too; give each row its own")
+        clips[clip.id] = clip
+    return list(clips.values())
 
 
-def list_text(path: str) -> str:
-    """The text of a CSV file, here or at a URL.
+def read_csv(path: str) -> tuple[list[str], list[tuple[str, dict[str | None, str | None]]]]:
+    """The header of a CSV file, here or at a URL, and its rows, each with its place for messages.
 
     Raises:
-      InputError: it cannot be opened, or is no UTF-8.
+      InputError: it cannot be opened or fetched, or is no UTF-8, or no CSV.
     """
     try:
         if is_remote(path):
-            import tensorflow as tf
-
-            with tf.io.gfile.GFile(path, "rb") as source:
-                content = source.read()
+            content = _fetched(path)
         else:
             with open(path, "rb") as source:
                 content = source.read()
-        return content.decode("utf-8-sig")
+        rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        return list(rows.fieldnames or ()), [(f"{path}, line {rows.line_num}", row) for row in rows]
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror}); check its permissions") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
+    except csv.Error as error:
+        raise InputError(f"{path}: is not a readable CSV file ({error}); export it again") from error
 
 
-def _clip(folder: str, row: dict[str, str | None], where: str, bad_ratings: dict[str, str] | None) -> Clip:
-    if None in row or any(row[name] is None for name in COLUMNS):
-        raise InputError(f"{where}: has another number of fields than the header line; mend the line")
-    cells = {name: row[name].strip() for name in COLUMNS}
+def _fetched(path: str) -> bytes:
+    import tensorflow as tf
+    import tensorflow_io  # noqa: F401  (registers the file systems of URLs)
+
+    try:
+        with tf.io.gfile.GFile(path, "rb") as source:
+            return source.read()
+    except tf.errors.OpError as error:
+        reason = " ".join(error.message.split()).rstrip(".")
+        raise InputError(
+            f"{path}: cannot be fetched ({reason}); a remote folder must have this list: it cannot be walked"
+        ) from error
+
+
+def _clip(
+    folder: str, row: dict[str | None, str | None], where: str, bad_ratings: dict[str, str] | None
+) -> Clip:
+    cells = {name: (row[name] or "").strip() for name in COLUMNS}
+    if None in row or None in row.values():
+        count = len([value for value in row.values() if isinstance(value, str)]) + len(row.get(None) or ())
+        raise InputError(f"{where}: expected {len(row.keys() - {None})} fields, found {count}; fix the line")
     name = cells["sample_filename"]
     if not stays_inside(name):
-        raise InputError(f"{where}: sample_filename {name!r} must name a file inside audio/; mend the line")
+        raise InputError(f"{where}: sample_filename {name!r} must name a file inside audio/; fix the line")
     try:
         rating = _number(cells, "rating", where)
-        if rating is not None and not LOWEST_RATING <= rating <= HIGHEST_RATING:
-            scale = f"{LOWEST_RATING} to {HIGHEST_RATING}"
-            raise InputError(f"{where}: rating {rating:g} is not within {scale}; mend it or leave it empty")
+        if rating is not None and not _LOWEST_RATING <= rating <= _HIGHEST_RATING:
+            scale = f"{_LOWEST_RATING} to {_HIGHEST_RATING}"
+            raise InputError(f"{where}: rating {rating:g} is not within {scale}; fix it or leave it empty")
     except InputError as error:
         if bad_ratings is None:
             raise
         bad_ratings[cells["id"]] = str(error)
         rating = None
     return Clip(
-        path=_joined(folder, "audio", name),
+        path=_joined(folder, AUDIO_FOLDER, name),
         id=cells["id"],
         genre=cells["genre"] or None,
         degradation=cells["degradation_type"] or ORIGINAL,
@@ -158,6 +236,26 @@ def _clip(folder: str, row: dict[str, str | None], where: str, bad_ratings: dict
         title=cells["title"] or None,
         sample_start=_number(cells, "sample_start", where),
     )
+
+
+def _number(cells: dict[str, str], name: str, where: str) -> float | None:
+    if not cells[name]:
+        return None
+    try:
+        value = float(cells[name])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        problem = f"{name} {cells[name]!r} is not a number"
+        raise InputError(f"{where}: {problem}; fix the line or leave the field empty")
+    return value
+
+
+def stays_inside(name: str) -> bool:
+    """Whether a file name from a list, joined to a folder, can only mean something inside of the folder."""
+    parts = re.split(r"[/\\]", name)
+    leads_out = "\0" in name or ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name)
+    return not leads_out and not is_remote(name)
 
 
 def originals_of(listed: Sequence[Clip], clips: Sequence[Clip]) -> list[Clip | None]:
@@ -170,29 +268,68 @@ def originals_of(listed: Sequence[Clip], clips: Sequence[Clip]) -> list[Clip | N
     Returns:
       A clip each, an original's its own; None where the list has none.
     """
-    originals = {_piece(clip): clip for clip in listed if clip.degradation == ORIGINAL}
-    return [clip if clip.degradation == ORIGINAL else originals.get(_piece(clip)) for clip in clips]
+
+    def piece(clip: Clip) -> tuple[str | None, str | None, float | None, int]:
+        return clip.artist, clip.title, clip.sample_start, clip.first_sample
+
+    originals = {piece(clip): clip for clip in listed if clip.degradation == ORIGINAL}
+    return [clip if clip.degradation == ORIGINAL else originals.get(piece(clip)) for clip in clips]
 
 
-def _piece(clip: Clip) -> tuple[str | None, str | None, float | None, int]:
-    return clip.artist, clip.title, clip.sample_start, clip.first_sample
+def audio_names(folder: str | os.PathLike[str]) -> list[str]:
+    """Names of the files below a folder's audio/, relative to it with forward slashes, sorted."""
+    return _files_below(os.path.join(folder, AUDIO_FOLDER))
 
 
-def stays_inside(name: str) -> bool:
-    """Whether a file name from a list, joined to a folder, can only mean something inside of the folder."""
-    parts = re.split(r"[/\\]", name)
-    leads_out = "\0" in name or ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name)
-    return not leads_out and not is_remote(name)
+def list_problems(clips: Sequence[Clip], names: Collection[str]) -> list[str]:
+    """What is wrong between a list of clips, as PMQD's, and the files of its audio/.
+
+    Args:
+      clips: all clips of the list, as `read_list` gives them.
+      names: the files that audio/ holds, as from `audio_names`.
+
+    Returns:
+      One line a problem: a file that stands in several rows, a row without its file, a file without a row.
+    """
+    files = collections.Counter(os.path.normpath(clip.path) for clip in clips)
+    problems = [
+        f"{os.path.basename(path)!r} is the file of {count} rows"
+        for path, count in files.items()
+        if count > 1
+    ]
+    present, listed = frozenset(names), set()
+    for clip in clips:
+        # Folders above or below may be named audio as well.
+        parts = os.path.normpath(clip.path).split(os.sep)
+        places = {os.sep.join(parts[n + 1 :]) for n, part in enumerate(parts) if part == AUDIO_FOLDER}
+        if not places & present:
+            name = os.path.basename(clip.path)
+            problems.append(f"id {clip.id!r}: its file {name!r} is not in {AUDIO_FOLDER}/")
+        listed |= places
+    return problems + [f"{name!r} in {AUDIO_FOLDER}/ has no row" for name in sorted(present - listed)]
 
 
-def _number(cells: dict[str, str], name: str, where: str) -> float | None:
-    text = cells[name]
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{where}: {name} {text!r} is not a number; mend the line or leave the field empty")
-    return value
+def odd_files(clips: Sequence[Clip]) -> dict[str, str]:
+    """Files of another sample rate or length than most of a set, which in PMQD are all alike.
+
+    Args:
+      clips: the set. Of each file the header is read; one that cannot be is left to who reads the file.
+
+    Returns:
+      By path one line that names it, its form and the others'.
+    """
+    forms = {}
+    for path in dict.fromkeys(clip.path for clip in clips):
+        try:
+            info = probe(path)
+        except InputError:
+            continue
+        forms[path] = (info.samples, info.sample_rate_hz)
+    usual = collections.Counter(forms.values()).most_common(1)
+    return {
+        path: "{}: has {} samples at {} Hz where the others have {} at {} Hz".format(
+            path, *form, *usual[0][0]
+        )
+        for path, form in forms.items()
+        if form != usual[0][0]
+    }

@@ -199,6 +199,7 @@ def write_list(folder: Path, made: Sequence[tuple[Source, Sequence[Version]]]) -
     for kind in range(len(made[0][1])):
         for source, of_clip in made:
             clip, version = source.clip, of_clip[kind]
+            start = clip.sample_start or 0.0
             cells = {
                 "id": number,
                 "genre": _text(clip.genre or ""),
@@ -207,9 +208,7 @@ def write_list(folder: Path, made: Sequence[tuple[Source, Sequence[Version]]]) -
                 "degradation_type": version.degradation,
                 "degradation_intensity": float(version.intensity),
                 "rating": "",
-                "sample_start": int(clip.sample_start)
-                if clip.sample_start.is_integer()
-                else clip.sample_start,
+                "sample_start": int(start) if start.is_integer() else start,
                 "sample_filename": version.file_name,
             }
             rows.writerow([cells[name] for name in COLUMNS])

@@ -22,11 +22,18 @@ import tensorflow as tf
 from tfnoise.audio.files import is_remote
 from tfnoise.audio.front_end import FrontEnd
 from tfnoise.data.cache import cache_path, cached
-from tfnoise.data.clip_list import ORIGINAL, Clip, list_path, originals_of
+from tfnoise.data.clip_list import (
+    ORIGINAL,
+    Clip,
+    audio_names,
+    list_clips,
+    list_path,
+    list_problems,
+    odd_files,
+    originals_of,
+)
 from tfnoise.data.clips import SILENT, natural_images
-from tfnoise.data.cutting import PMQD_CLIP_S, cut_clips
-from tfnoise.data.list_check import audio_names, list_problems, odd_files
-from tfnoise.data.listing import list_clips
+from tfnoise.data.splits import PMQD_CLIP_S, cut_clips
 from tfnoise.errors import InputError
 
 _ON_PROBLEM = ("raise", "skip")

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.audio.front_end import FrontEnd
+from tfnoise.data.clip_list import list_clips
 from tfnoise.data.clips import natural_images
-from tfnoise.data.listing import list_clips
 from tfnoise.data.noise import batched_by_index
 from tfnoise.errors import InputError
 

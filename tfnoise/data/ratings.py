@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import math
 import os
 
 from tfnoise.audio.files import is_remote
-from tfnoise.data.clip_list import ORIGINAL, list_text, originals_of, read_list, stays_inside
+from tfnoise.data.clip_list import AUDIO_FOLDER, ORIGINAL, originals_of, read_csv, read_list, stays_inside
 from tfnoise.errors import InputError
 
 RATING_COLUMNS = ("rating", "rating_mean")
 """The names that a column of ratings may have; the first that is there counts."""
 
-_AUDIO_FOLDER = "audio"
-_LARGEST_FIELD = 1 << 16
 # Beyond this, squares of ratings would overflow.
 _LARGEST_RATING = 1e100
 _LONGEST_NAME = 200
@@ -56,58 +52,51 @@ def read_ratings(
     Raises:
       InputError: the file cannot be read, or lacks a column.
     """
-    folder = audio_dir or os.path.dirname(path)
     if not os.path.isfile(path):
         kind = "is a folder; name a CSV file" if os.path.isdir(path) else "no such file; check the name"
         raise InputError(f"{path}: {kind}")
-    csv.field_size_limit(_LARGEST_FIELD)
+    header, rows = read_csv(path)
+    candidates = (rating_column,) if rating_column else RATING_COLUMNS
+    rating_name = next((name for name in candidates if name in header), "")
+    missing = [name for name in ("reference", "degraded") if name not in header]
+    missing += [] if rating_name else [" or ".join(candidates)]
+    if missing:
+        has = ", ".join(header) or "none"
+        raise InputError(f"{path}: has no column {', '.join(missing)} (it has {has}); name it in line 1")
     pairs, problems = [], []
-    try:
-        rows = csv.DictReader(io.StringIO(list_text(path), newline=""), strict=True)
-        header = list(rows.fieldnames or ())
-        candidates = (rating_column,) if rating_column else RATING_COLUMNS
-        rating_name = next((name for name in candidates if name in header), None)
-        missing = [name for name in ("reference", "degraded") if name not in header]
-        missing += [] if rating_name else [" or ".join(candidates)]
-        if missing:
-            has = ", ".join(header) or "none"
-            raise InputError(f"{path}: has no column {', '.join(missing)} (it has {has}); name it in line 1")
-        for row in rows:
-            where = f"{path}, line {rows.line_num}"
-            try:
-                pairs.append(_pair(row, rating_name, folder, where))
-            except InputError as error:
-                problems.append(str(error))
-    except csv.Error as error:
-        raise InputError(f"{path}: is not a readable CSV file ({error}); export it again") from error
+    for where, row in rows:
+        cells = {name: value.strip() for name, value in row.items() if isinstance(value, str) and name}
+        try:
+            pairs.append(_pair(cells, rating_name, audio_dir or os.path.dirname(path)))
+        except InputError as error:
+            problems.append(f"{where}: {error}")
     return pairs, problems
 
 
-def _pair(row: dict[str, str | None], rating_name: str, folder: str, where: str) -> RatedPair:
-    rating = (row[rating_name] or "").strip()
-    if not rating:
-        raise InputError(f"{where}: {rating_name} is empty")
+def _pair(cells: dict[str, str], rating_name: str, folder: str) -> RatedPair:
+    text = cells.get(rating_name, "")
+    if not text:
+        raise InputError(f"{rating_name} is empty")
     try:
-        value = float(rating)
+        rating = float(text)
     except ValueError:
-        value = math.nan
-    if not abs(value) <= _LARGEST_RATING:
-        raise InputError(f"{where}: {rating_name} {rating!r} is not a number")
-    reference, degraded = (_found(folder, row[name] or "", where) for name in ("reference", "degraded"))
-    return RatedPair(reference, degraded, value, (row.get("condition") or "").strip() or None)
+        rating = math.nan
+    if not abs(rating) <= _LARGEST_RATING:
+        raise InputError(f"{rating_name} {text!r} is not a number")
+    reference, degraded = (_path(folder, cells.get(name, "")) for name in ("reference", "degraded"))
+    return RatedPair(reference, degraded, rating, cells.get("condition") or None)
 
 
-def _found(folder: str, name: str, where: str) -> str:
-    name = name.strip()
+def _path(folder: str, name: str) -> str:
     if len(name) > _LONGEST_NAME or not name.isprintable():
-        raise InputError(f"{where}: {name[:40]!r}... is no usable file name")
+        raise InputError(f"{name[:40]!r}... is no usable file name")
     if not name or not stays_inside(name):
-        raise InputError(f"{where}: {name!r} must name a file inside {folder or '.'}")
-    for below in ("", _AUDIO_FOLDER):
+        raise InputError(f"{name!r} must name a file inside {folder or '.'}")
+    for below in ("", AUDIO_FOLDER):
         path = os.path.join(folder, below, name)
         if os.path.isfile(path):
             return path
-    raise InputError(f"{where}: there is no {name} in {folder or '.'} or its {_AUDIO_FOLDER}/")
+    raise InputError(f"there is no {name} in {folder or '.'} or its {AUDIO_FOLDER}/")
 
 
 def pmqd_pairs(folder: str) -> tuple[list[RatedPair], list[str]]:

@@ -21,7 +21,7 @@ import tensorflow as tf
 from tfnoise import codec
 from tfnoise.audio import FrontEnd
 from tfnoise.data import Clip
-from tfnoise.data.splits import halves, link_clips
+from tfnoise.data.splits import link_clips, odd_even_split
 from tfnoise.errors import InputError
 from tfnoise.evaluation import METRICS, ClipImage, clip_images, code_image, score_clips, spread
 from tfnoise.files import write_json
@@ -96,9 +96,9 @@ class Experiment:
 
     @cached_property
     def split(self) -> tuple[list[Clip], list[Clip]]:
-        """Clips to learn from and clips to be tested on (`splits.halves`), of those that can be used."""
+        """Clips to learn from and clips to be tested on (`odd_even_split`), of those that can be used."""
         usable = {clip.path for clip in self.images}
-        return halves([clip for clip in self.clips if clip.path in usable])
+        return odd_even_split([clip for clip in self.clips if clip.path in usable])
 
     @cached_property
     def tested(self) -> np.ndarray:

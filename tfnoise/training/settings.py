@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnoise.audio import FrontEnd
-from tfnoise.data.noise_families import mixed_families
+from tfnoise.data.noise import mixed_families
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import write_json
 from tfnoise.layers import NORMALISATIONS, TOTAL_STRIDE, latent_channels_for

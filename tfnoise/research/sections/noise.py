@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfnoise.data.noise_families import FAMILIES
+from tfnoise.data.noise import FAMILIES
 from tfnoise.evaluation import METRICS
 from tfnoise.research.blocks import Block, Paragraph, Table, number
 from tfnoise.research.experiment import Experiment

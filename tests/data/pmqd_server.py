@@ -160,6 +160,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if how.redirect_to and not self.path.startswith("/elsewhere/"):
             self.send_response(302)
             self.send_header("Location", how.redirect_to)
+            self.send_header("Connection", "close")
             self.send_header("Content-Length", "0")
             return self.end_headers()
         start, end = 0, len(content)

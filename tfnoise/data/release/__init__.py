@@ -1,1 +1,0 @@
-"""PMQD's release: fetched, verified, unpacked; no part of it needs TensorFlow."""
