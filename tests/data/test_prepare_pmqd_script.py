@@ -53,7 +53,7 @@ def test_prepares_and_then_only_checks(run, server, tmp_path):
     assert result.status == 0, result.stderr
     assert "pmqd: is complete: 6 clips" in result.stdout
     assert "Next: bin/correlate --pmqd=pmqd" in result.stdout
-    assert "100%" in result.stderr.split("fetching audio.tgz")[1] and "unpacking" in result.stderr
+    assert "fetching audio.tgz: 100%" in result.stderr and "unpacking: 100%" in result.stderr
     assert names(tmp_path / "pmqd") == [".prepared.json", "audio", "pmqd.csv"]
     assert names(tmp_path / "pmqd" / "audio") == sorted(NAMES)
     server.log.clear()
@@ -95,13 +95,12 @@ def test_prepares_and_then_only_checks(run, server, tmp_path):
 
 def test_killed_while_downloading_it_resumes(run, server, tmp_path, repo_root):
     server.behaviour = Behaviour(piece_bytes=10_000, piece_wait_s=0.02)
-    command = [sys.executable, repo_root / "bin" / "prepare_pmqd", f"--url_base={server.url}"]
+    flags = [f"--url_base={server.url}", "--manifest=manifest.json"]
+    command = [sys.executable, repo_root / "bin" / "prepare_pmqd", *flags]
     part = tmp_path / "pmqd" / ".download" / "audio.tgz.part"
     fetched = 0
     for _ in range(2):
-        process = subprocess.Popen(
-            [*command, "--manifest=manifest.json"], cwd=tmp_path, stderr=subprocess.PIPE
-        )
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
         until = time.monotonic() + 20
         while (not part.exists() or part.stat().st_size < fetched + 50_000) and time.monotonic() < until:
             time.sleep(0.01)
@@ -186,6 +185,8 @@ def test_wrong_flags(run, server, args, status, words):
 
 def test_help_is_quick_and_nothing_needs_tensorflow(run_script):
     assert "bin/prepare_pmqd --dir=pmqd" in run_script("prepare_pmqd", "--help").stdout
-    code = "import sys, tfnoise.cli.prepare_pmqd as p, tfnoise.data.pmqd_folder; print('tensorflow' in sys.modules)"
+    code = (
+        "import sys, tfnoise.cli.prepare_pmqd, tfnoise.data.pmqd_folder; print('tensorflow' in sys.modules)"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "False\n"

@@ -1,4 +1,4 @@
-"""Endless noise images to train on, made in the graph and stateless: image i depends on the seed and on i alone.
+"""Endless noise images to train on, made in the graph: image i depends on the seed and on i alone.
 
 None of the families has been fitted to audio. But multiscale, pink, dead_leaves and above all streaked noise
 were designed by people who know what natural signals have: power at all scales, edges that cover each other,
