@@ -1,12 +1,15 @@
-"""Listing clips: by pmqd.csv, by walking, and what is wrong with either."""
+"""Lists of clips: by pmqd.csv, by walking, and what is wrong with a list or between it and its files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from tfnoise.data import Clip, list_clips
+from tfnoise.data.clip_list import list_problems, odd_files, read_list
 from tfnoise.errors import InputError
 
 NATURAL = Path(__file__).parents[3] / "shared" / "natural"
@@ -73,8 +76,8 @@ def test_refuses_files_outside_audio(tmp_path, name):
         (HEADER + "1,,,,original,0,0,,a.wav\n", "line 2: rating 0 is not within 1 to 5"),
         (HEADER + 2 * "1,,,,original,0,5,,a.wav\n", "line 3: the id '1' is another row's too"),
         (HEADER + "1,,,,original,much,,,a.wav\n", "degradation_intensity 'much'"),
-        (HEADER + "1,,,,original,0,a.wav\n", "line 2: has another number of fields"),
-        (HEADER + "1,,,,original,0,,,a.wav,more\n", "line 2: has another number of fields"),
+        (HEADER + "1,,,,original,0,a.wav\n", "line 2: expected 9 fields, found 7; fix the line"),
+        (HEADER + "1,,,,original,0,,,a.wav,more\n", "line 2: expected 9 fields, found 10"),
         (HEADER + '1,"a,b\n', "not a readable CSV file"),
     ],
 )
@@ -118,3 +121,49 @@ def test_lists_the_natural_clips():
     clips = list_clips(NATURAL)
     assert len(clips) == 111
     assert all(Path(clip.path).is_file() and clip.genre and clip.rating is None for clip in clips)
+
+
+def clips(*names: str, folder: str = "set") -> list[Clip]:
+    return [Clip(path=f"{folder}/audio/{name}", id=str(n), rating=3.0) for n, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("folder", ["set", "audio", "/data/audio/set", "https://host/audio", "."])
+def test_nothing_is_wrong(folder):
+    names = ["a.wav", "sub/b.wav", "audio/c.wav"]
+    assert list_problems(clips(*names, folder=folder), names) == []
+    assert list_problems([], []) == []
+
+
+def test_files_without_rows_and_rows_without_files():
+    assert list_problems(clips("a.wav", "b.wav"), {"b.wav", "d.wav", "c.wav"}) == [
+        "id '0': its file 'a.wav' is not in audio/",
+        "'c.wav' in audio/ has no row",
+        "'d.wav' in audio/ has no row",
+    ]
+
+
+def test_bad_ratings_can_be_collected(tmp_path):
+    folder = listed(tmp_path, f"{HEADER}1,,,,original,0,5.1,,a.wav\n2,,,,original,0,4,,b.wav\n")
+    bad_ratings: dict[str, str] = {}
+    assert [clip.rating for clip in read_list(folder, bad_ratings)] == [None, 4.0]
+    assert bad_ratings == {
+        "1": f"{folder}/pmqd.csv, line 2: rating 5.1 is not within 1 to 5; fix it or leave it empty"
+    }
+
+
+def test_a_file_of_two_rows():
+    a, b = clips("a.wav", "a.wav")
+    assert list_problems([a, b], ["a.wav"]) == ["'a.wav' is the file of 2 rows"]
+
+
+def test_files_of_another_form_are_named(tmp_path):
+    clips = []
+    for number, (samples, rate_hz) in enumerate([(800, 8000), (800, 8000), (799, 8000), (800, 16000)]):
+        soundfile.write(tmp_path / f"{number}.wav", np.zeros(samples), rate_hz)
+        clips.append(Clip(str(tmp_path / f"{number}.wav"), str(number)))
+    clips.append(Clip(str(tmp_path / "absent.wav"), "4"))
+    assert odd_files(clips) == {
+        clips[2].path: f"{clips[2].path}: has 799 samples at 8000 Hz where the others have 800 at 8000 Hz",
+        clips[3].path: f"{clips[3].path}: has 800 samples at 16000 Hz where the others have 800 at 8000 Hz",
+    }
+    assert odd_files(clips[4:]) == {}
