@@ -160,8 +160,8 @@ def bad_clips(folder) -> list[tuple[Clip, str]]:
         (written(folder / "two.wav", SOUND[:2]), "too short: 2 samples at 16000 Hz give 1 frames"),
         (written(folder / "short.flac", SOUND[:1919]), "use clips of 1920 samples"),
         (written(folder / "nan.wav", nan, subtype="FLOAT"), "not finite"),
-        (written(folder / "silent.flac", 0 * SOUND), "is silent and left out"),
-        (written(folder / "silent.ogg", 0 * SOUND, subtype=None), "is silent and left out"),
+        (written(folder / "silent.flac", 0 * SOUND), "is silent and skipped"),
+        (written(folder / "silent.ogg", 0 * SOUND, subtype=None), "is silent and skipped"),
     ]
 
 

@@ -146,7 +146,7 @@ def test_a_set_that_is_not_as_it_should_be_is_refused(pmqd, what):
         run(folder, "all")
     assert message in str(caught.value) and "\n" not in str(caught.value)
     if what in ("missing file", "rate", "length", "cut"):
-        with pytest.warns(UserWarning, match="left out: "):
+        with pytest.warns(UserWarning, match="skipped: "):
             dataset = run(folder, "all", on_problem="skip")
         assert dataset.cardinality() == 8
         assert [int(item["id"]) for item in dataset.as_numpy_iterator()] == [0, 1, 2, 3, 4, 6, 7, 8]

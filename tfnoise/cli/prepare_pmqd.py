@@ -105,7 +105,7 @@ def _check_list(folder: Path) -> tuple[int, list[str]]:
     except InputError as error:
         return 0, [str(error)]
     problems = [*bad_ratings.values(), *list_problems(clips, audio_names(folder))]
-    return len(clips), [*problems, *odd_files(clips).values()]
+    return len(clips), [*problems, *odd_files(clip.path for clip in clips).values()]
 
 
 @contextlib.contextmanager

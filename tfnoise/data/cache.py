@@ -1,4 +1,4 @@
-"""Images of clips on disk, so that audio is decoded once: whole files, found by their content and settings.
+"""Images of clips on disk, so that audio is decoded once: files named by the clips' content and the settings.
 
 A cache is a TFRecord file of one `tf.train.Example` a clip, written under a temporary name and renamed, so
 that a run that is killed leaves nothing that another would read.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import errno
 import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pooch
 import tensorflow as tf
 
 import tfnoise
@@ -28,14 +28,13 @@ from tfnoise.files import replacing
 
 # Part of every key: with another form of the records, or other arithmetic before them, it must change.
 _FORM = "images 1"
-_PIECE_BYTES = 1 << 20
 _THREADS = 4
 _FEATURES = {
-    "index": tf.io.FixedLenFeature([], tf.int64),
-    "frames": tf.io.FixedLenFeature([], tf.int64),
-    "image": tf.io.FixedLenFeature([], tf.string),
-    "reference_db": tf.io.FixedLenFeature([], tf.float32),
-    "problem": tf.io.FixedLenFeature([], tf.string),
+    "index": tf.int64,
+    "frames": tf.int64,
+    "image": tf.string,
+    "reference_db": tf.float32,
+    "problem": tf.string,
 }
 
 
@@ -44,21 +43,19 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfnoise"
 
 
-def key(clips: Sequence[Clip], front_end: FrontEnd, multiple: int) -> str:
-    """What a cache of these images is called: a hash of the files' content, the list and the settings.
+def cache_path(clips: Sequence[Clip], front_end: FrontEnd, multiple: int, folder: Path | None) -> Path:
+    """The file of these images' cache: named by the files' content, the list and the settings.
 
     Args:
       clips: the clips. Of a file on this machine every byte counts; of a remote one its address and length.
       front_end: the settings of the images.
       multiple: frames that an image is a whole multiple of.
-
-    Returns:
-      32 hexadecimal digits.
+      folder: where caches lie; None: `default_folder`.
     """
     paths = list(dict.fromkeys(clip.path for clip in clips))
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
         contents = dict(zip(paths, pool.map(_content, paths)))
-    stated = {
+    key = {
         "form": _FORM,
         "tfnoise": tfnoise.__version__,
         "front_end": front_end.to_dict(),
@@ -66,8 +63,8 @@ def key(clips: Sequence[Clip], front_end: FrontEnd, multiple: int) -> str:
         # The problem of a clip names its path.
         "clips": [(clip.path, contents[clip.path], clip.first_sample, clip.sample_count) for clip in clips],
     }
-    text = json.dumps(stated, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    return (folder or default_folder()) / f"{digest[:32]}.tfrecord"
 
 
 def _content(path: str) -> str:
@@ -76,14 +73,10 @@ def _content(path: str) -> str:
             return str(tf.io.gfile.stat(path).length)
         except tf.errors.OpError:
             return "absent"
-    digest = hashlib.sha256()
     try:
-        with open(path, "rb") as source:
-            while piece := source.read(_PIECE_BYTES):
-                digest.update(piece)
+        return pooch.file_hash(path)
     except OSError:
         return "absent"
-    return digest.hexdigest()
 
 
 def cached(
@@ -126,71 +119,66 @@ def cached(
 def _holds(path: Path, count: int) -> bool:
     """Whether every record's checksum is right, and there are as many as there should be."""
     try:
-        found = tf.data.TFRecordDataset(str(path)).reduce(tf.constant(0, tf.int64), lambda n, _: n + 1)
+        return sum(1 for _ in tf.data.TFRecordDataset(str(path))) == count
     except tf.errors.DataLossError:
         return False
-    return int(found) == count
 
 
 def _remove_leftovers(folder: Path) -> None:
     """Deletes what processes that are no more were writing."""
     for entry in folder.glob(".*.tmp"):
-        found = re.fullmatch(r"\..*\.(\d+)\.tmp", entry.name)
-        if found and not _alive(int(found.group(1))):
+        process = re.fullmatch(r"\..*\.(\d+)\.tmp", entry.name)
+        try:
+            os.kill(int(process[1]) if process else 0, 0)
+        except ProcessLookupError:
             entry.unlink(missing_ok=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except OSError as error:
-        return error.errno != errno.ESRCH
-    return True
+        except OSError:
+            # Of another user.
+            pass
 
 
 def _write(dataset: Iterable[dict[str, Any]], path: Path, on_clip: Callable[[], Any]) -> None:
-    with _writing_errors():
-        writer = tf.io.TFRecordWriter(str(path))
+    writer = _on_disk(tf.io.TFRecordWriter, str(path))
     try:
         for item in dataset:
-            record = _record({name: value.numpy() for name, value in item.items()})
-            with _writing_errors():
-                writer.write(record)
+            _on_disk(writer.write, _record({name: value.numpy() for name, value in item.items()}))
             on_clip()
-        with _writing_errors():
-            writer.flush()
+        _on_disk(writer.flush)
     finally:
         with contextlib.suppress(tf.errors.OpError):
             writer.close()
 
 
-@contextlib.contextmanager
-def _writing_errors() -> Iterator[None]:
+def _on_disk(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a function that writes; TensorFlow's errors become OSErrors."""
     try:
-        yield
+        return function(*arguments)
     except tf.errors.OpError as error:
         raise OSError(error.message) from error
 
 
 def _record(item: dict[str, Any]) -> bytes:
-    def content(value: bytes) -> tf.train.Feature:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-    def whole(value: int) -> tf.train.Feature:
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+    def feature(*values: Any) -> tf.train.Feature:
+        if isinstance(values[0], bytes):
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+        if isinstance(values[0], int):
+            return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+        return tf.train.Feature(float_list=tf.train.FloatList(value=values))
 
     features = {
-        "index": whole(int(item["index"])),
-        "frames": whole(item["image"].shape[1]),
-        "image": content(item["image"].astype("<f4").tobytes()),
-        "reference_db": tf.train.Feature(float_list=tf.train.FloatList(value=[item["reference_db"]])),
-        "problem": content(item["problem"]),
+        "index": feature(int(item["index"])),
+        "frames": feature(item["image"].shape[1]),
+        "image": feature(item["image"].astype("<f4").tobytes()),
+        "reference_db": feature(float(item["reference_db"])),
+        "problem": feature(item["problem"]),
     }
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
 def _parsed(record: tf.Tensor, mels: int) -> dict[str, tf.Tensor]:
-    item = tf.io.parse_single_example(record, _FEATURES)
+    item = tf.io.parse_single_example(
+        record, {name: tf.io.FixedLenFeature([], dtype) for name, dtype in _FEATURES.items()}
+    )
     image = tf.reshape(tf.io.decode_raw(item["image"], tf.float32), [mels, item["frames"], 1])
     return {
         "index": tf.cast(item["index"], tf.int32),
@@ -198,8 +186,3 @@ def _parsed(record: tf.Tensor, mels: int) -> dict[str, tf.Tensor]:
         "reference_db": item["reference_db"],
         "problem": item["problem"],
     }
-
-
-def cache_path(clips: Sequence[Clip], front_end: FrontEnd, multiple: int, folder: Path | None) -> Path:
-    """The file of these images' cache, in `folder` or the default one."""
-    return (folder or default_folder()) / f"{key(clips, front_end, multiple)}.tfrecord"

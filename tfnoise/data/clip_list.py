@@ -6,13 +6,14 @@ Source: Hilmkil, Thomé, Arpteg, "Perceiving Music Quality with GANs", 2020, git
 from __future__ import annotations
 
 import collections
+import contextlib
 import csv
 import dataclasses
 import io
 import math
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from tfnoise.audio.files import AUDIO_SUFFIXES, is_remote, probe
@@ -20,16 +21,8 @@ from tfnoise.errors import InputError
 
 #: The list's file name, the columns that it must have, and the folder beside it that holds the clips.
 LIST_NAME = "pmqd.csv"
-COLUMNS = (
-    "id",
-    "genre",
-    "artist",
-    "title",
-    "degradation_type",
-    "degradation_intensity",
-    "rating",
-    "sample_start",
-    "sample_filename",
+COLUMNS = tuple(
+    "id genre artist title degradation_type degradation_intensity rating sample_start sample_filename".split()
 )
 AUDIO_FOLDER = "audio"
 #: The condition of a clip that nothing was done to.
@@ -309,27 +302,24 @@ def list_problems(clips: Sequence[Clip], names: Collection[str]) -> list[str]:
     return problems + [f"{name!r} in {AUDIO_FOLDER}/ has no row" for name in sorted(present - listed)]
 
 
-def odd_files(clips: Sequence[Clip]) -> dict[str, str]:
+def odd_files(paths: Iterable[str]) -> dict[str, str]:
     """Files of another sample rate or length than most of a set, which in PMQD are all alike.
 
     Args:
-      clips: the set. Of each file the header is read; one that cannot be is left to who reads the file.
+      paths: of the set. The headers are read; a file without one is left to who reads the audio.
 
     Returns:
       By path one line that names it, its form and the others'.
     """
     forms = {}
-    for path in dict.fromkeys(clip.path for clip in clips):
-        try:
+    for path in dict.fromkeys(paths):
+        with contextlib.suppress(InputError):
             info = probe(path)
-        except InputError:
-            continue
-        forms[path] = (info.samples, info.sample_rate_hz)
-    usual = collections.Counter(forms.values()).most_common(1)
+            forms[path] = (info.samples, info.sample_rate_hz)
+    counts = collections.Counter(forms.values())
+    usual = max(counts, key=counts.__getitem__, default=())
     return {
-        path: "{}: has {} samples at {} Hz where the others have {} at {} Hz".format(
-            path, *form, *usual[0][0]
-        )
+        path: "{}: has {} samples at {} Hz where the others have {} at {} Hz".format(path, *form, *usual)
         for path, form in forms.items()
-        if form != usual[0][0]
+        if form != usual
     }

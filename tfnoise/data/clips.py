@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -24,14 +26,28 @@ from tfnoise.audio.resample import resample, to_mono
 from tfnoise.data.clip_list import Clip
 from tfnoise.errors import InputError
 
-# What tensorflow-io decodes to the very samples that soundfile gives, in the order of _decode's branches.
-_GRAPH_FORMATS = (("WAV", "PCM_16"), ("WAV", "PCM_24"), ("FLAC", "PCM_16"), ("FLAC", "PCM_24"))
+_IN_GRAPH = {
+    ("WAV", "PCM_16"): ("decode_wav", tf.int16),
+    ("WAV", "PCM_24"): ("decode_wav", tf.int32),
+    ("FLAC", "PCM_16"): ("decode_flac", tf.int16),
+    ("FLAC", "PCM_24"): ("decode_flac", tf.int32),
+}
+"""Decoders of tensorflow-io whose samples are exactly those of soundfile, which reads all other formats."""
 _BY_SOUNDFILE = -1
 # tensorflow-io allocates what a header says, so one that says more than this a byte is left to soundfile.
 _MOST_SAMPLES_PER_BYTE = 64
 _CLIPS_AT_ONCE = 8
 #: How the problem of a clip ends that is silent, which is no fault of its file.
-SILENT = ": is silent and left out"
+SILENT = ": is silent and skipped"
+
+
+class _Route(NamedTuple):
+    """A clip's decoder, a place in `_IN_GRAPH` or _BY_SOUNDFILE; for the former, what its header says."""
+
+    decoder: int = _BY_SOUNDFILE
+    rate: int = 0
+    samples: int = 0
+    md5: bytes = b""
 
 
 def natural_images(
@@ -69,21 +85,23 @@ def natural_images(
         raise ValueError(f"multiple must be 1 or more, not {multiple}")
     calls = tf.data.AUTOTUNE if parallel_calls is None else parallel_calls
     routes = [_route(clip) for clip in clips]
-    if any(route != _BY_SOUNDFILE or is_remote(clip.path) for clip, (route, *_) in zip(clips, routes)):
+    in_graph = any(route.decoder != _BY_SOUNDFILE for route in routes)
+    if in_graph or any(is_remote(clip.path) for clip in clips):
         import tensorflow_io  # noqa: F401  (registers its decoders, and the file systems of URLs)
-    items = {
-        "index": tf.range(len(clips), dtype=tf.int32),
-        "path": tf.constant([os.fsencode(clip.path) for clip in clips], tf.string, [len(clips)]),
-        "route": tf.constant([route for route, _, _, _ in routes], tf.int32, [len(clips)]),
-        "rate": tf.constant([rate for _, rate, _, _ in routes], tf.int32, [len(clips)]),
-        "samples": tf.constant([samples for _, _, samples, _ in routes], tf.int64, [len(clips)]),
-        "md5": tf.constant([md5 for _, _, _, md5 in routes], tf.string, [len(clips)]),
-        "first": tf.constant([clip.first_sample for clip in clips], tf.int64, [len(clips)]),
-        "count": tf.constant([_count(clip) for clip in clips], tf.int64, [len(clips)]),
+    counts = [-1 if clip.sample_count is None else clip.sample_count for clip in clips]
+    columns = {
+        "index": (list(range(len(clips))), tf.int32),
+        "path": ([os.fsencode(clip.path) for clip in clips], tf.string),
+        "decoder": ([route.decoder for route in routes], tf.int32),
+        "rate": ([route.rate for route in routes], tf.int32),
+        "samples": ([route.samples for route in routes], tf.int64),
+        "md5": ([route.md5 for route in routes], tf.string),
+        "first": ([clip.first_sample for clip in clips], tf.int64),
+        "count": (counts, tf.int64),
     }
-    with_graph = any(route != _BY_SOUNDFILE for route, _, _, _ in routes)
+    items = {name: tf.constant(values, dtype, [len(clips)]) for name, (values, dtype) in columns.items()}
     dataset = tf.data.Dataset.from_tensor_slices(items).interleave(
-        lambda item: _decoded(item, with_graph),
+        lambda item: _decoded(item, in_graph),
         cycle_length=_CLIPS_AT_ONCE,
         num_parallel_calls=calls,
         deterministic=True,
@@ -96,29 +114,22 @@ def natural_images(
     return dataset.apply(tf.data.experimental.assert_cardinality(len(clips)))
 
 
-def _count(clip: Clip) -> int:
-    """The samples that a clip asks for; -1 for all to the end."""
-    return -1 if clip.sample_count is None else clip.sample_count
-
-
-def _route(clip: Clip) -> tuple[int, int, int, bytes]:
-    """A clip's branch of _decode or _BY_SOUNDFILE, its rate in Hz, its samples, and its checksum if FLAC."""
-    by_soundfile = (_BY_SOUNDFILE, 0, 0, b"")
-    path = clip.path
+def _route(clip: Clip) -> _Route:
     if clip.first_sample or clip.sample_count is not None:
         # Only soundfile reads a part of a file without decoding all of it.
-        return by_soundfile
+        return _Route()
     try:
-        info = probe(path)
-        if (info.container, info.subtype) not in _GRAPH_FORMATS or _too_dense(info):
-            return by_soundfile
-        md5 = _flac_md5(path) if info.container == "FLAC" else b""
+        info = probe(clip.path)
+        if (info.container, info.subtype) not in _IN_GRAPH or _too_dense(info):
+            return _Route()
+        md5 = _flac_md5(clip.path) if info.container == "FLAC" else b""
     except (InputError, OSError, tf.errors.OpError):
-        # Told when it is read, where the message can travel in the dataset.
-        return by_soundfile
-    if info.container == "FLAC" and md5 == b"":
-        return by_soundfile
-    return _GRAPH_FORMATS.index((info.container, info.subtype)), info.sample_rate_hz, info.samples, md5
+        # Reported when it is read, where the message can travel in the dataset.
+        return _Route()
+    if info.container == "FLAC" and not md5:
+        return _Route()
+    decoder = list(_IN_GRAPH).index((info.container, info.subtype))
+    return _Route(decoder, info.sample_rate_hz, info.samples, md5)
 
 
 def _too_dense(info: AudioInfo) -> bool:
@@ -137,61 +148,44 @@ def _flac_md5(path: str) -> bytes:
     return head[26:42] if plain and any(head[26:42]) else b""
 
 
-def _decoded(item: dict[str, tf.Tensor], with_graph: bool) -> tf.data.Dataset:
+def _decoded(item: dict[str, tf.Tensor], in_graph: bool) -> tf.data.Dataset:
     """One clip's samples, as a dataset of one element.
 
     An error in a graph ends its dataset. So each clip has a dataset of its own, in which an error only means
-    that the element is absent, and soundfile's, which tells what is wrong, is next in line.
+    that the element is absent, and soundfile's, which names what is wrong, is next in line.
     """
     one = tf.data.Dataset.from_tensors(item)
     by_soundfile = one.map(_read_by_soundfile)
-    if not with_graph:
+    if not in_graph:
         return by_soundfile
-    in_graph = one.filter(lambda item: item["route"] != _BY_SOUNDFILE).map(_read_in_graph)
-    return in_graph.ignore_errors().concatenate(by_soundfile).take(1)
+    exact = one.filter(lambda item: item["decoder"] != _BY_SOUNDFILE).map(_read_in_graph)
+    return exact.ignore_errors().concatenate(by_soundfile).take(1)
 
 
 def _read_in_graph(item: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    samples = _decode(tf.io.read_file(item["path"]), item["route"], item["md5"])
-    found = tf.shape(samples, tf.int64)[0]
-    with tf.control_dependencies([tf.debugging.assert_equal(found, item["samples"])]):
+    samples = _decode(tf.io.read_file(item["path"]), item["decoder"], item["md5"])
+    with tf.control_dependencies(
+        [tf.debugging.assert_equal(tf.shape(samples, tf.int64)[0], item["samples"])]
+    ):
         samples = tf.identity(samples)
-    return {**_kept(item), "samples": samples, "rate": item["rate"], "problem": tf.constant("")}
+    kept = {name: item[name] for name in ("index", "path", "rate")}
+    return {**kept, "samples": samples, "problem": tf.constant("")}
 
 
-def _kept(item: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    return {"index": item["index"], "path": item["path"]}
-
-
-def _decode(content: tf.Tensor, route: tf.Tensor, md5: tf.Tensor) -> tf.Tensor:
+def _decode(content: tf.Tensor, decoder: tf.Tensor, md5: tf.Tensor) -> tf.Tensor:
     """A WAV or FLAC file's bytes to float32 `[samples, channels]`, exactly; an error for a damaged FLAC."""
     import tensorflow_io as tfio
 
-    def wav(dtype: tf.DType) -> tf.Tensor:
-        return _to_float(tfio.audio.decode_wav(content, dtype=dtype))
+    def decode(name: str, dtype: tf.DType) -> tf.Tensor:
+        integers = getattr(tfio.audio, name)(content, dtype=dtype)
+        if name == "decode_flac":
+            # It does not look at checksums: one wrong bit would give noise, and no error.
+            [integers] = tf.numpy_function(_checked, [integers, md5], [dtype])
+            integers.set_shape([None, None])
+        # 24-bit samples come in the upper bits of 32, so that both conversions are exact.
+        return tf.cast(integers, tf.float32) * (2.0**-15 if dtype == tf.int16 else 2.0**-31)
 
-    def flac(dtype: tf.DType) -> tf.Tensor:
-        # The decoder does not look at checksums: one wrong bit would give noise, and no error.
-        integers = tfio.audio.decode_flac(content, dtype=dtype)
-        [integers] = tf.numpy_function(_checked, [integers, md5], [dtype])
-        integers.set_shape([None, None])
-        return _to_float(integers)
-
-    return tf.switch_case(
-        route,
-        [
-            lambda: wav(tf.int16),
-            lambda: wav(tf.int32),
-            lambda: flac(tf.int16),
-            lambda: flac(tf.int32),
-        ],
-    )
-
-
-def _to_float(integers: tf.Tensor) -> tf.Tensor:
-    # 24-bit samples come in the upper bits of 32, so that both conversions are exact.
-    scale = 2.0**-15 if integers.dtype == tf.int16 else 2.0**-31
-    return tf.cast(integers, tf.float32) * scale
+    return tf.switch_case(decoder, [functools.partial(decode, *exact) for exact in _IN_GRAPH.values()])
 
 
 def _checked(integers: np.ndarray, md5: bytes) -> np.ndarray:
@@ -206,36 +200,38 @@ def _checked(integers: np.ndarray, md5: bytes) -> np.ndarray:
 
 
 def _read_by_soundfile(item: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def in_numpy(path: bytes, first: int, count: int) -> tuple[np.ndarray, np.int32, bytes]:
+        try:
+            part = {} if count < 0 else {"first_sample": int(first), "sample_count": int(count)}
+            samples, rate = read(os.fsdecode(path), **part)
+        except InputError as error:
+            return np.zeros([0, 1], np.float32), np.int32(0), str(error).encode("utf-8", "replace")
+        return samples, np.int32(rate), b""
+
     samples, rate, problem = tf.numpy_function(
-        _read_or_problem, [item["path"], item["first"], item["count"]], [tf.float32, tf.int32, tf.string]
+        in_numpy, [item["path"], item["first"], item["count"]], [tf.float32, tf.int32, tf.string]
     )
     samples.set_shape([None, None])
     rate.set_shape([])
     problem.set_shape([])
-    return {**_kept(item), "samples": samples, "rate": rate, "problem": problem}
-
-
-def _read_or_problem(path: bytes, first: int, count: int) -> tuple[np.ndarray, np.int32, bytes]:
-    try:
-        part = {} if count < 0 else {"first_sample": int(first), "sample_count": int(count)}
-        samples, rate = read(os.fsdecode(path), **part)
-    except InputError as error:
-        return np.zeros([0, 1], np.float32), np.int32(0), _text(error)
-    return samples, np.int32(rate), b""
-
-
-def _text(message: object) -> bytes:
-    return str(message).encode("utf-8", "replace")
+    kept = {"index": item["index"], "path": item["path"]}
+    return {**kept, "rate": rate, "samples": samples, "problem": problem}
 
 
 def _image(
     item: dict[str, tf.Tensor], front_end: FrontEnd, multiple: int, with_waveforms: bool
 ) -> dict[str, tf.Tensor]:
-    def prepared(path: bytes, samples: np.ndarray, rate: int, problem: bytes) -> tuple[np.ndarray, bytes]:
-        return _prepared(path, samples, int(rate), problem, front_end, multiple)
+    def in_numpy(path: bytes, samples: np.ndarray, rate_hz: int, problem: bytes) -> tuple[np.ndarray, bytes]:
+        if problem:
+            return np.zeros([0], np.float32), problem
+        try:
+            waveform = _mono(os.fsdecode(path), samples, int(rate_hz), front_end, multiple)
+        except InputError as error:
+            return np.zeros([0], np.float32), str(error).encode("utf-8", "replace")
+        return waveform, b""
 
     waveform, problem = tf.numpy_function(
-        prepared, [item["path"], item["samples"], item["rate"], item["problem"]], [tf.float32, tf.string]
+        in_numpy, [item["path"], item["samples"], item["rate"], item["problem"]], [tf.float32, tf.string]
     )
     waveform.set_shape([None])
     problem.set_shape([])
@@ -244,8 +240,8 @@ def _image(
         image, reference = waveform_to_image(waveform, front_end)
         frames = tf.shape(image)[1] // multiple * multiple
         silent = is_silent(reference)
-        told = tf.strings.join([item["path"], SILENT])
-        return image[:, : tf.where(silent, 0, frames)], reference, tf.where(silent, told, "")
+        silence = tf.where(silent, tf.strings.join([item["path"], SILENT]), "")
+        return image[:, : tf.where(silent, 0, frames)], reference, silence
 
     def unusable() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         return tf.zeros([front_end.mels, 0, 1]), tf.constant(REFERENCE_FLOOR_DB), problem
@@ -261,23 +257,15 @@ def _image(
     return done
 
 
-def _prepared(
-    path: bytes, samples: np.ndarray, rate_hz: int, problem: bytes, front_end: FrontEnd, multiple: int
-) -> tuple[np.ndarray, bytes]:
-    """One channel at the front end's rate, or no samples and the problem."""
-    nothing = np.zeros([0], np.float32)
+def _mono(path: str, samples: np.ndarray, rate_hz: int, front_end: FrontEnd, multiple: int) -> np.ndarray:
+    """One channel at the front end's rate, float32 `[samples]`; an InputError says why it cannot be used."""
+    problem = sample_problem(path, samples)
     if problem:
-        return nothing, problem
-    name = os.fsdecode(path)
-    found = sample_problem(name, samples)
-    if found:
-        return nothing, _text(found)
+        raise InputError(problem)
     waveform = resample(to_mono(samples), rate_hz, front_end.sample_rate_hz)
     frames = front_end.frames(len(waveform))
     if frames < multiple:
         least = -(-front_end.samples(multiple) * rate_hz // front_end.sample_rate_hz)
-        found = f"{len(samples)} samples at {rate_hz} Hz give {frames} frames where {multiple} are needed"
-        return nothing, _text(
-            f"{name}: is too short: {found}; use clips of {least} samples or more, or leave it out"
-        )
-    return waveform, b""
+        problem = f"{len(samples)} samples at {rate_hz} Hz give {frames} frames where {multiple} are needed"
+        raise InputError(f"{path}: is too short: {problem}; use clips of {least} samples or more, or skip it")
+    return waveform

@@ -37,7 +37,7 @@ from tfnoise.data.splits import PMQD_CLIP_S, cut_clips
 from tfnoise.errors import InputError
 
 _ON_PROBLEM = ("raise", "skip")
-_TOLD = 3
+_SHOWN = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,7 @@ def pmqd(
       front_end: the settings of the images; None: the default ones.
       multiple: frames that an image is cut to a whole multiple of.
       with_originals: whether each clip comes with the image of the original that it was made of.
-      on_problem: "raise" refuses a set with a clip that is not as it should be; "skip" leaves such clips out,
+      on_problem: "raise" refuses a set with a clip that is not as it should be; "skip" skips such clips
         with a warning, as silent ones are in any case. None: "raise", and "skip" without a list.
       cache: whether to keep the images on disk.
       cache_dir: where; None: $XDG_CACHE_HOME/tfnoise or ~/.cache/tfnoise.
@@ -103,21 +103,20 @@ def pmqd(
     has_list = is_remote(folder) or os.path.isfile(list_path(folder))
     on_problem = on_problem or ("raise" if has_list else "skip")
     options = _Options(front_end, multiple, on_problem, cache, cache_dir, on_clip)
-    chosen = list_clips(folder, degradation)
+    clips = list_clips(folder, degradation)
     if not has_list:
-        return _image_set(_pairs(cut_clips(chosen)), with_originals, options)
+        return _image_set(_pairs(cut_clips(clips)), with_originals, options)
     listed = list_clips(folder, "all")
-    problems = []
-    if options.on_problem == "raise" and not is_remote(folder):
-        problems = list_problems(listed, audio_names(folder))
-    pairs = _pairs(chosen, listed)
+    pairs = _pairs(clips, listed)
 
-    def needed(pair: tuple[Clip, Clip | None]) -> list[Clip]:
-        return [clip for clip in (pair if with_originals else pair[:1]) if clip is not None]
+    def paths(pair: tuple[Clip, Clip | None]) -> list[str]:
+        return [clip.path for clip in (pair if with_originals else pair[:1]) if clip is not None]
 
-    odd = odd_files([clip for pair in pairs for clip in needed(pair)])
-    _tell([*problems, *odd.values()], options, f"{folder}: ")
-    pairs = [pair for pair in pairs if not any(clip.path in odd for clip in needed(pair))]
+    odd = odd_files([path for pair in pairs for path in paths(pair)])
+    check_list = options.on_problem == "raise" and not is_remote(folder)
+    problems = list_problems(listed, audio_names(folder)) if check_list else []
+    _report([*problems, *odd.values()], options, f"{folder}: ")
+    pairs = [pair for pair in pairs if odd.keys().isdisjoint(paths(pair))]
     if not pairs:
         raise InputError(f"{folder}: none of its clips can be used; the first: {next(iter(odd.values()))}")
     return _image_set(pairs, with_originals, options)
@@ -139,8 +138,8 @@ def recordings(
       folder: a folder of audio files, read recursively; or one file; or the URL of a file, or of a folder
         with a pmqd.csv, since others cannot be listed.
       clip_duration_s: of a clip; PMQD's by default. What is left at a file's end is not used.
-      on_problem: "skip" leaves clips out that cannot be used, as damaged or silent ones, with a
-        warning; "raise" refuses them, but for silent ones.
+      on_problem: "skip" skips clips that cannot be used, as damaged or silent ones, with a warning; "raise"
+        refuses them, but for silent ones.
       front_end, multiple, cache, cache_dir, on_clip: as in `pmqd`.
 
     Returns:
@@ -167,33 +166,39 @@ def _image_set(
     clips = [clip for clip, _ in pairs]
     dataset, problems = _images(clips, options)
     if with_originals:
-        # A clip whose original is not on the list is told as one whose file is absent.
-        beside = [
-            other or dataclasses.replace(clip, path=f"{clip.path} (its original, which is not on the list)")
-            for clip, other in pairs
+        # A clip whose original is not on the list is reported as one whose file is absent.
+        originals = [
+            original
+            or dataclasses.replace(clip, path=f"{clip.path} (its original, which is not on the list)")
+            for clip, original in pairs
         ]
-        second, more = _images(beside, options)
+        second, more = _images(originals, options)
         problems = {**more, **problems}
-        dataset = tf.data.Dataset.zip((dataset, second)).map(_joined)
+        dataset = tf.data.Dataset.zip((dataset, second)).map(_with_original)
     silent = [problem for problem in problems.values() if problem.endswith(SILENT)]
-    _tell([problem for problem in problems.values() if problem not in silent], options)
-    _tell(silent, dataclasses.replace(options, on_problem="skip"))
-    known = {
+    _report([problem for problem in problems.values() if problem not in silent], options)
+    _report(silent, dataclasses.replace(options, on_problem="skip"))
+    metadata = {
         "id": tf.constant([clip.id for clip in clips]),
         "path": tf.constant([os.fsencode(clip.path) for clip in clips]),
         "genre": tf.constant([clip.genre or "" for clip in clips]),
         "degradation": tf.constant([clip.degradation for clip in clips]),
         "intensity": tf.constant([clip.intensity for clip in clips], tf.float32),
         "rating": tf.constant([math.nan if clip.rating is None else clip.rating for clip in clips]),
-        "original_id": tf.constant([other.id if other else "" for _, other in pairs]),
+        "original_id": tf.constant([original.id if original else "" for _, original in pairs]),
     }
+
+    def with_metadata(item: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        kept = {name: value for name, value in item.items() if name not in ("index", "problem")}
+        return {**kept, **{name: tf.gather(values, item["index"]) for name, values in metadata.items()}}
+
     dataset = dataset.filter(lambda item: tf.equal(_checked(item["problem"], options), ""))
-    dataset = dataset.map(lambda item: _described(item, known))
+    dataset = dataset.map(with_metadata)
     if options.cache:
-        left = len(clips) - len(problems)
-        if not left:
+        usable = len(clips) - len(problems)
+        if not usable:
             raise InputError(f"none of {len(clips)} clips can be used; the first: {problems[min(problems)]}")
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(left))
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(usable))
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
@@ -208,14 +213,12 @@ def _images(clips: Sequence[Clip], options: _Options) -> tuple[tf.data.Dataset, 
     folder = None if options.cache_dir is None else Path(options.cache_dir)
     path = cache_path(clips, options.front_end, options.multiple, folder)
     dataset = cached(decoded, path, len(clips), options.front_end.mels, options.on_clip)
-    found = dataset.filter(lambda item: item["problem"] != "").map(
-        lambda item: (item["index"], item["problem"])
-    )
-    problems = {int(place): text.decode("utf-8", "replace") for place, text in found.as_numpy_iterator()}
-    return dataset, problems
+    bad = dataset.filter(lambda item: item["problem"] != "")
+    bad = bad.map(lambda item: (item["index"], item["problem"])).as_numpy_iterator()
+    return dataset, {int(place): text.decode("utf-8", "replace") for place, text in bad}
 
 
-def _joined(item: dict[str, tf.Tensor], original: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def _with_original(item: dict[str, tf.Tensor], original: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     problem = tf.where(item["problem"] == "", original["problem"], item["problem"])
     return {
         **item,
@@ -223,11 +226,6 @@ def _joined(item: dict[str, tf.Tensor], original: dict[str, tf.Tensor]) -> dict[
         "original_image": original["image"],
         "original_reference_db": original["reference_db"],
     }
-
-
-def _described(item: dict[str, tf.Tensor], known: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    kept = {name: value for name, value in item.items() if name not in ("index", "problem")}
-    return {**kept, **{name: tf.gather(values, item["index"]) for name, values in known.items()}}
 
 
 def _checked(problem: tf.Tensor, options: _Options) -> tf.Tensor:
@@ -239,11 +237,11 @@ def _checked(problem: tf.Tensor, options: _Options) -> tf.Tensor:
         return tf.identity(problem)
 
 
-def _tell(problems: Sequence[str], options: _Options, where: str = "") -> None:
+def _report(problems: Sequence[str], options: _Options, where: str = "") -> None:
     if not problems:
         return
-    shown = "; ".join(problems[:_TOLD])
-    more = f"; and {len(problems) - _TOLD} more like these" if len(problems) > _TOLD else ""
+    shown = "; ".join(problems[:_SHOWN])
+    more = f"; and {len(problems) - _SHOWN} more like these" if len(problems) > _SHOWN else ""
     if options.on_problem == "raise":
-        raise InputError(f'{where}{shown}{more}; mend them, or leave them out with on_problem="skip"')
-    warnings.warn(f"left out: {where}{shown}{more}", stacklevel=4)
+        raise InputError(f'{where}{shown}{more}; fix them, or skip them with on_problem="skip"')
+    warnings.warn(f"skipped: {where}{shown}{more}", stacklevel=4)
