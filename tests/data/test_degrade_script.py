@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,9 +17,10 @@ import pytest
 import soundfile
 
 from tfnoise.audio.degradations import DEGRADATIONS, clip_seed, degrade
-from tfnoise.data import degraded_set, list_clips
+from tfnoise.data import degraded as module
+from tfnoise.data import list_clips
 from tfnoise.data.clip_list import COLUMNS, Clip, read_list
-from tfnoise.data.degraded_set import sources, versions, why_not_ours, write_set
+from tfnoise.data.degraded import sources, versions, why_not_ours, write_set
 from tfnoise.data.ratings import pmqd_pairs
 
 RATE_HZ = 16000
@@ -124,27 +126,24 @@ def test_files_hold_what_the_functions_give_and_nothing_clips(folder, tmp_path):
 
 
 def test_a_clip_that_would_fill_the_memory_is_left_out(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(degraded_set, "MOST_VALUES", 10000)
+    monkeypatch.setattr(module, "MOST_VALUES", 10000)
     (tmp_path / "set").mkdir()
     made, problems, _ = write_set(list_clips(folder), tmp_path / "set")
     assert [source.clip.id for source, _ in made] == ["a b.wav", "loud.wav"]
     assert [line for line in problems if "a b.flac: is longer than 0.0 minutes; cut it" in line]
 
 
-def test_an_intensity_and_degradations_can_be_chosen_and_a_list_is_followed(folder, run_many, tmp_path):
-    assert (
-        run_many("degrade", ["in", "-o", "one", "--degradation=noise,lowpass", "--intensity=12.5"])[0][0] == 0
-    )
+def test_an_intensity_and_degradations_can_be_chosen_and_a_list_is_followed(folder, run_script, tmp_path):
+    flags = ["--degradation=noise,lowpass", "--intensity=12.5"]
+    assert run_script("degrade", "in", "-o", "one", *flags).status == 0
     clips = read_list(str(tmp_path / "one"))
     assert [clip.degradation for clip in clips] == ["original"] * 3 + ["lowpass"] * 3 + ["noise"] * 3
     assert {clip.intensity for clip in clips[3:]} == {12.5}
     # A set of its own list: its originals count, and they keep their titles.
-    (status, _), (status_of_one, _) = run_many(
-        "degrade", ["one", "-o", "two", "--degradation=limiter"], [clips[4].path, "-o", "three"]
-    )
-    assert status == status_of_one == 0
+    assert run_script("degrade", "one", "-o", "two", "--degradation=limiter").status == 0
     again = read_list(str(tmp_path / "two"))
     assert [clip.title for clip in again] == [clip.title for clip in clips[:3]] * 2
+    assert run_script("degrade", clips[4].path, "-o", "three").status == 0
     assert len(read_list(str(tmp_path / "three"))) == 5
 
 
@@ -178,17 +177,22 @@ def test_draws_are_uniform_stay_when_clips_are_added_and_follow_the_seed():
     assert [v.intensity for v in versions(alone, DEGRADATIONS, None, 1)[1:]] != list(drawn[-1])
 
 
-def test_only_a_set_of_its_own_is_replaced(folder, run_many, tmp_path):
+def test_only_a_set_of_its_own_is_replaced(folder, run_script, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "strange").mkdir()
     (tmp_path / "strange" / "thesis.txt").write_text("all my work")
     (tmp_path / "file").write_text("")
-    lines = [["in", "-o", name] for name in ("empty", "empty", "strange", "file")]
-    lines += [["in", "-o", name, "--overwrite", "--seed=1"] for name in ("strange", "empty")]
-    answers = run_many("degrade", *lines)
-    assert [status for status, _ in answers] == [0, 1, 1, 1, 1, 0]
-    assert "add --overwrite" in answers[1][1] and "is a file" in answers[3][1]
-    assert "other things than pmqd.csv and audio/" in answers[4][1]
+    again = ["--overwrite", "--seed=1"]
+    for name, flags, status, words in (
+        ("empty", [], 0, ""),
+        ("empty", [], 1, "add --overwrite"),
+        ("strange", [], 1, "add --overwrite"),
+        ("file", [], 1, "is a file"),
+        ("strange", again, 1, "other things than pmqd.csv and audio/"),
+        ("empty", again, 0, ""),
+    ):
+        result = run_script("degrade", "in", "-o", name, *flags)
+        assert result.status == status and words in result.stderr
     assert (tmp_path / "strange" / "thesis.txt").read_text() == "all my work"
     assert sorted(os.listdir(tmp_path)) == ["empty", "file", "in", "strange"]
 
@@ -209,11 +213,12 @@ def test_only_a_set_of_its_own_is_replaced(folder, run_many, tmp_path):
     assert "cannot be read" in why_not_ours(place)
 
 
-def test_refuses_in_one_line(folder, run_many, tmp_path):
+def test_refuses_in_one_line(folder, run_script, tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "x.wav").write_bytes(b"no audio")
     (tmp_path / "link").symlink_to("in")
-    cases = [
+    before = contents(tmp_path)
+    for line, status, words in [
         (["absent", "-o", "out"], 1, "absent: no such folder"),
         (["bad", "-o", "out"], 1, "bad: none of the 1 clips can be used; the first problem: bad/x.wav"),
         (["in", "-o", "in"], 1, "inside"),
@@ -233,13 +238,10 @@ def test_refuses_in_one_line(folder, run_many, tmp_path):
         (["in"], 2, "--output is required"),
         (["-o", "out"], 2, "IN"),
         (["in", "in", "-o", "out"], 2, "one IN"),
-    ]
-    before = contents(tmp_path)
-    for (line, status, words), (found, text) in zip(
-        cases, run_many("degrade", *(line for line, _, _ in cases))
-    ):
-        lines = [part for part in text.splitlines() if not part.startswith("degrading ")]
-        assert found == status and len(lines) == 1 and words in lines[0], (line, text)
+    ]:
+        result = run_script("degrade", *line)
+        lines = [part for part in re.split(r"[\r\n]+", result.stderr) if part and "degrading: " not in part]
+        assert result.status == status and len(lines) == 1 and words in lines[0], (line, result.stderr)
     assert contents(tmp_path) == before and sorted(os.listdir(tmp_path)) == ["bad", "in", "link"]
 
 

@@ -59,7 +59,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     check_writable("output", folder.parent)
 
     from tfnoise.data import list_clips
-    from tfnoise.data.degraded_set import AUDIO_FOLDER, write_set
+    from tfnoise.data.clip_list import AUDIO_FOLDER
+    from tfnoise.data.degraded import write_set
 
     begin_s = time.monotonic()
     clips = list_clips(source)
@@ -152,7 +153,7 @@ def _check_folders(source: str, output: str, overwrite: bool) -> None:
         return
     if not overwrite:
         raise InputError(f"--output={output}: exists; name another folder or add --overwrite")
-    from tfnoise.data.degraded_set import why_not_ours
+    from tfnoise.data.degraded import why_not_ours
 
     reason = why_not_ours(folder)
     if reason:

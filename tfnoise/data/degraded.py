@@ -1,18 +1,43 @@
-"""PMQD's degradations as functions for `tf.data.Dataset.map`.
+"""PMQD's degradations of clips: as functions for `tf.data.Dataset.map`, and as a whole set in PMQD's form.
 
-degraded = waveforms.map(degrade_map("lowpass", 60.0, 16000), num_parallel_calls=tf.data.AUTOTUNE)
+    degraded = waveforms.map(degrade_map("lowpass", 60.0, 16000), num_parallel_calls=tf.data.AUTOTUNE)
 
-The noise belongs to the seed and the waveform, so that nothing depends on the order of calls.
+A set is pmqd.csv and audio/ with each original and its degraded versions: with N originals, clip `id` comes
+from the original `id mod N`. The intensity of each version is drawn from its range, as PMQD's were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import concurrent.futures
+import csv
+import dataclasses
+import hashlib
+import io
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
+import soundfile
 
-from tfnoise.audio.degradations import clip_seed, degrade
+from tfnoise.audio.degradations import DEGRADATIONS, clip_seed, degrade
+from tfnoise.audio.files import probe, read
+from tfnoise.data.clip_list import AUDIO_FOLDER, COLUMNS, LIST_NAME, ORIGINAL, Clip, read_list
+from tfnoise.errors import InputError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+#: Clips of more values (samples x channels) are refused; these take some 2.5 GB.
+MOST_VALUES = 50_000_000
+
+_FULL_SCALE = 1 << 23
+_LONGEST_STEM = 40
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_FILE_NAME = re.compile(rf"\w+_[0-9a-f]{{16}}_({'|'.join((ORIGINAL, *DEGRADATIONS))})\.wav", re.ASCII)
 
 
 def degrade_map(
@@ -21,7 +46,12 @@ def degrade_map(
     """A function that degrades one waveform of a dataset.
 
     The noise is decided by the seed and the waveform's samples, never by the order of calls: a dataset gives
-    the same however many calls run at once, and in every pass. It is the noise that bin/degrade adds.
+    the same however many calls run at once, and in every pass. It is the noise that `write_set` adds.
+
+    >>> import tensorflow as tf
+    >>> waveforms = tf.data.Dataset.from_tensors(tf.ones([100]))
+    >>> next(iter(waveforms.map(degrade_map("noise", 50.0, 16000)))).shape
+    TensorShape([100])
 
     Args:
       degradation: one of `tfnoise.audio.degradations.DEGRADATIONS`.
@@ -38,6 +68,8 @@ def degrade_map(
       ValueError: when the name is unknown, or a number is out of range; by the function, when a waveform's
         static shape has neither one nor two axes.
     """
+    import tensorflow as tf
+
     # Refused here, not at the first element.
     degrade(np.zeros([1], np.float32), sample_rate_hz, degradation, intensity)
     if seed < 0:
@@ -58,3 +90,222 @@ def degrade_map(
         return tf.ensure_shape(result, waveform.shape)
 
     return degraded
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """One file of the set.
+
+    Attributes:
+      file_name: its name in audio/.
+      degradation: "original", or what was done to it.
+      intensity: how strongly, 0 to 100, as it stands in the list; 0 for originals.
+    """
+
+    file_name: str
+    degradation: str
+    intensity: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A clip to be degraded, under names that no other clip of the set has.
+
+    Attributes:
+      clip: the clip; artist, title and sample_start together are its own.
+      key: decides the names of its files and its intensities.
+    """
+
+    clip: Clip
+    key: str
+
+
+def sources(clips: Sequence[Clip]) -> list[Source]:
+    """The clips with names of their own, as a list tells originals apart by artist, title and start.
+
+    Args:
+      clips: the clips, as from `list_clips`.
+
+    Returns:
+      One per clip, in their order. A clip without a title is called by its id. A title that has been taken
+      gets the id added, and a number if that has been taken too.
+    """
+    keys: set[str] = set()
+    triples: set[tuple[str, str, float]] = set()
+    result = []
+    for clip in clips:
+        # Ids of a list may repeat, and names of files need not be text.
+        name = _text(clip.id) or "clip"
+        key = next(key for key in _numbered(name) if key not in keys)
+        artist, start = _text(clip.artist or ""), clip.sample_start or 0.0
+        title = _text(clip.title or "") or name
+        titles = itertools.chain([title], _numbered(f"{title} ({name})"))
+        title = next(title for title in titles if (artist, title, start) not in triples)
+        keys.add(key)
+        triples.add((artist, title, start))
+        result.append(Source(dataclasses.replace(clip, artist=artist, title=title, sample_start=start), key))
+    return result
+
+
+def _text(name: str) -> str:
+    """As it is read back from a list: valid text on one line, without spaces at its ends."""
+    return _CONTROL.sub("?", name.encode("utf-8", "backslashreplace").decode("utf-8")).strip()
+
+
+def _numbered(name: str) -> Iterator[str]:
+    return itertools.chain([name], (f"{name} #{number}" for number in itertools.count(2)))
+
+
+def versions(
+    source: Source, degradations: Sequence[str], intensity: float | None, seed: int
+) -> list[Version]:
+    """What is to be made of a clip.
+
+    Args:
+      source: the clip.
+      degradations: names of `DEGRADATIONS`.
+      intensity: of all degraded versions; None draws one for each from 0 to 100, to two decimals, by the
+        seed, the clip's key and the degradation. Other clips do not change it.
+      seed: decides the draws.
+
+    Returns:
+      The original, then one version per degradation, in their order.
+    """
+    stem = re.sub(r"[^A-Za-z0-9]+", "_", os.path.splitext(os.path.basename(source.clip.path))[0])
+    stem = f"{stem[:_LONGEST_STEM].strip('_') or 'clip'}_{_hash(source.key):016x}"
+    made = [Version(f"{stem}_{ORIGINAL}.wav", ORIGINAL, 0.0)]
+    for name in degradations:
+        drawn = round(_hash(f"{seed}\0{name}\0{source.key}") / 2**64 * 100, 2)
+        made.append(Version(f"{stem}_{name}.wav", name, drawn if intensity is None else intensity))
+    return made
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def _write_versions(source: Source, made: Sequence[Version], folder: Path, seed: int) -> float:
+    """Writes 24-bit WAV files of the clip's own rate and channels; returns the factor of all, 1 or less.
+
+    If one of them exceeds full scale, all are turned down by the same factor, so that nothing is clipped and
+    their levels keep their relation. Else the original's samples are the file's own, to 24 bits.
+    """
+    path = source.clip.path
+    info = probe(path)
+    if info.samples * info.channels > MOST_VALUES:
+        minutes = MOST_VALUES / info.channels / info.sample_rate_hz / 60
+        raise InputError(f"{path}: is longer than {minutes:.1f} minutes; cut it into clips, or skip it")
+    waveform, rate_hz = read(path)
+    if not np.any(waveform):
+        raise InputError(f"{path}: is silent, which no degradation changes; skip it")
+    own_seed = clip_seed(waveform, seed)
+    waveforms = [waveform]
+    for version in made[1:]:
+        waveforms.append(degrade(waveform, rate_hz, version.degradation, version.intensity, own_seed))
+    factor = 1.0 / max(1.0, *(float(np.max(np.abs(samples))) for samples in waveforms))
+    for version in made:
+        # One at a time, so that they are not all held twice.
+        content = _wav(waveforms.pop(0), rate_hz, factor)
+        (folder / version.file_name).write_bytes(content)
+    return factor
+
+
+def _wav(waveform: np.ndarray, rate_hz: int, factor: float) -> memoryview:
+    # Whole numbers by our own rounding: libsndfile would scale by one less than full scale.
+    values = np.rint(waveform * (factor * _FULL_SCALE))
+    values = np.clip(values, -_FULL_SCALE, _FULL_SCALE - 1, out=values).astype(np.int32) << 8
+    # By way of memory, so that a full disk is an OSError that says so.
+    content = io.BytesIO()
+    # In a thread, since Ctrl-C in one of libsndfile's calls back to Python would be lost there.
+    with concurrent.futures.ThreadPoolExecutor(1) as worker:
+        writing = worker.submit(soundfile.write, content, values, rate_hz, "PCM_24", format="WAV")
+        writing.result()
+    return content.getbuffer()
+
+
+def _write_list(folder: Path, made: Sequence[tuple[Source, Sequence[Version]]]) -> None:
+    """Writes pmqd.csv: all originals, then all of the first degradation, and so on; ratings are empty."""
+    text = io.StringIO(newline="")
+    rows = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    rows.writeheader()
+    files = [(source.clip, of_clip[kind]) for kind in range(len(made[0][1])) for source, of_clip in made]
+    for number, (clip, version) in enumerate(files):
+        start = clip.sample_start or 0.0
+        rows.writerow(
+            {
+                "id": number,
+                "genre": _text(clip.genre or ""),
+                "artist": clip.artist,
+                "title": clip.title,
+                "degradation_type": version.degradation,
+                "degradation_intensity": float(version.intensity),
+                "rating": "",
+                "sample_start": int(start) if start.is_integer() else start,
+                "sample_filename": version.file_name,
+            }
+        )
+    (folder / LIST_NAME).write_bytes(text.getvalue().encode())
+
+
+def write_set(
+    clips: Sequence[Clip],
+    folder: Path,
+    degradations: Sequence[str] = DEGRADATIONS,
+    intensity: float | None = None,
+    seed: int = 0,
+    on_clip: Callable[[], None] = lambda: None,
+) -> tuple[list[tuple[Source, list[Version]]], list[str], float]:
+    """Writes a whole set: pmqd.csv and audio/.
+
+    Args:
+      clips: the clips, as from `list_clips`; one is held in memory at a time.
+      folder: an empty folder.
+      degradations: names of `DEGRADATIONS`.
+      intensity: of all degraded versions, 0 to 100; None draws them, see `versions`.
+      seed: 0 or more; decides intensities and noise.
+      on_clip: called after each clip.
+
+    Returns:
+      The clips that were written with their versions; a line for each that cannot be used; and the smallest
+      factor by which the versions of a clip were turned down, so that none of them exceeds full scale.
+
+    Raises:
+      InputError: none of the clips can be used; the message has the first problem.
+      OSError: a file cannot be written.
+    """
+    (folder / AUDIO_FOLDER).mkdir()
+    made, problems, least = [], [], 1.0
+    for source in sources(clips):
+        of_clip = versions(source, degradations, intensity, seed)
+        try:
+            least = min(least, _write_versions(source, of_clip, folder / AUDIO_FOLDER, seed))
+            made.append((source, of_clip))
+        except InputError as error:
+            problems.append(str(error))
+        on_clip()
+    if not made:
+        raise InputError(f"none of the {len(clips)} clips can be used; the first problem: {problems[0]}")
+    _write_list(folder, made)
+    return made, problems, least
+
+
+def why_not_ours(folder: Path) -> str:
+    """What tells that a folder is no set that `write_set` wrote and nobody changed; "" if nothing does.
+
+    A set with ratings, as PMQD itself, is not: somebody's work is in it.
+    """
+    if sorted(os.listdir(folder)) != [AUDIO_FOLDER, LIST_NAME]:
+        return f"it holds other things than {LIST_NAME} and {AUDIO_FOLDER}/"
+    try:
+        clips = read_list(os.fspath(folder))
+    except InputError:
+        return f"its {LIST_NAME} cannot be read"
+    names = {os.path.basename(clip.path) for clip in clips}
+    if not all(_FILE_NAME.fullmatch(name) for name in names):
+        return f"its {LIST_NAME} names files that bin/degrade would not"
+    if any(clip.rating is not None for clip in clips):
+        return f"its {LIST_NAME} holds ratings"
+    audio = folder / AUDIO_FOLDER
+    if not audio.is_dir() or audio.is_symlink() or not set(os.listdir(audio)) <= names:
+        return f"its {AUDIO_FOLDER}/ holds files that are not in {LIST_NAME}"
+    return ""
