@@ -19,8 +19,8 @@ _LATER = {
     "degrade": "degradations",
     "griffin_lim": "phase",
     "image_to_mel": "image",
-    "image_to_recording": "long_recordings",
-    "image_to_waveform": "resynthesis",
+    "image_to_recording": "streams",
+    "image_to_waveform": "phase",
     "is_silent": "image",
     "magnitude_spectrogram": "mel",
     "mel_filterbank": "mel",
@@ -28,8 +28,8 @@ _LATER = {
     "mel_to_image": "image",
     "mel_to_magnitude": "mel",
     "reference_db": "image",
-    "recording_to_image": "long_recordings",
-    "waveform_chunks": "long_recordings",
+    "recording_to_image": "streams",
+    "waveform_chunks": "streams",
     "waveform_to_image": "image",
 }
 

@@ -258,9 +258,9 @@ def clip_seed(waveform: np.ndarray, seed: int = 0) -> int:
     Returns:
       A whole number from 0 to 2^64 - 1.
     """
-    content = np.ascontiguousarray(waveform, "<f4")
+    content = np.ascontiguousarray(waveform, "<f4").reshape(-1)
     digest = hashlib.blake2b(str(int(seed)).encode() + b"\0", digest_size=8)
-    digest.update(content.reshape(-1).view(np.uint8))
+    digest.update(content.view(np.uint8).data)
     return int.from_bytes(digest.digest(), "little")
 
 

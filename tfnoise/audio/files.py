@@ -19,21 +19,7 @@ import numpy as np
 from tfnoise.errors import InputError
 
 #: The file name suffixes, in lower case, by which a folder's audio files are known.
-AUDIO_SUFFIXES = (
-    ".wav",
-    ".flac",
-    ".mp3",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".aif",
-    ".aiff",
-    ".aifc",
-    ".au",
-    ".caf",
-    ".rf64",
-    ".w64",
-)
+AUDIO_SUFFIXES = tuple(".wav .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .caf .rf64 .w64".split())
 
 # Beyond these a header is wrong, and resampling from it would make gigabytes out of a small file.
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1000, 1_000_000

@@ -8,7 +8,6 @@ import numbers
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 _WIDEST_TOP_DB = 180.0
 
@@ -16,6 +15,10 @@ _WIDEST_TOP_DB = 180.0
 @dataclasses.dataclass(frozen=True)
 class FrontEnd:
     """The settings that turn a waveform into a mel-spectrogram image; immutable and hashable.
+
+    >>> front_end = FrontEnd(sample_rate_hz=16000, hop=256)
+    >>> front_end.frames(16000), front_end.samples(63), front_end.duration_s(63)
+    (63, 15872, 1.008)
 
     Attributes:
       sample_rate_hz: samples per second of the waveform, an integer.
@@ -76,18 +79,18 @@ class FrontEnd:
         """The upper edge of the highest band in Hz: f_max_hz, or half the sample rate where that is None."""
         return self.sample_rate_hz / 2 if self.f_max_hz is None else self.f_max_hz
 
-    def frames(self, samples: int) -> int:
-        """The number of frames of a waveform of `samples` samples; 0 where it is too short for one.
+    @property
+    def margin(self) -> int:
+        """Zeros before the first sample, and after the last, that count as part of the clip."""
+        return self.n_fft // 2 if self.centre else 0
 
-        Integers, or int32 tensors; so for `samples`.
-        """
-        padded = samples + 2 * (self.n_fft // 2) if self.centre else samples
-        return _at_least(0, 1 + (padded - self.n_fft) // self.hop, samples)
+    def frames(self, samples: Any) -> Any:
+        """The number of frames of a waveform of `samples` samples, an int or tensor; 0 if it is too short."""
+        return _at_least(0, 1 + (samples + 2 * self.margin - self.n_fft) // self.hop, samples)
 
-    def samples(self, frames: int) -> int:
-        """The fewest samples whose spectrogram has `frames` frames; 0 for 0 frames."""
-        padding = 2 * (self.n_fft // 2) if self.centre else 0
-        return _at_least(1, self.n_fft + (frames - 1) * self.hop - padding, frames)
+    def samples(self, frames: Any) -> Any:
+        """The fewest samples whose spectrogram has `frames` frames, an int or tensor; 0 for 0 frames."""
+        return _at_least(1, self.n_fft + (frames - 1) * self.hop - 2 * self.margin, frames)
 
     def duration_s(self, frames: int) -> float:
         """The time in seconds that `frames` frames advance: frames * hop / sample_rate_hz."""
@@ -99,7 +102,7 @@ class FrontEnd:
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> FrontEnd:
-        """The front end of `to_dict`'s settings; those left out take their defaults.
+        """The front end of `to_dict`'s settings; those that are absent take their defaults.
 
         Raises:
           ValueError: for a setting that is unknown or out of range.
@@ -108,13 +111,6 @@ class FrontEnd:
         if unknown:
             raise ValueError(f"a front end has no setting called {', '.join(unknown)}")
         return cls(**settings)
-
-
-def _at_least(least: int, value: Any, count: Any) -> Any:
-    """`value`, or `least` if that is more; 0 where `count` is not above 0."""
-    if isinstance(count, (int, np.integer)):
-        return max(least, value) if count > 0 else 0
-    return tf.where(count > 0, tf.maximum(value, least), 0)
 
 
 def _whole(name: str, value: Any, least: int) -> int:
@@ -128,3 +124,12 @@ def _finite(name: str, value: Any) -> float:
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number, not {value!r}")
     return float(value)
+
+
+def _at_least(least: int, value: Any, count: Any) -> Any:
+    """`value`, or `least` if that is more; 0 where `count` is not above 0."""
+    if isinstance(count, (int, np.integer)):
+        return max(least, value) if count > 0 else 0
+    import tensorflow as tf
+
+    return tf.where(count > 0, tf.maximum(value, least), 0)

@@ -16,8 +16,7 @@ import tensorflow as tf
 
 from tfnoise.audio.front_end import FrontEnd
 from tfnoise.audio.image import waveform_to_image
-from tfnoise.audio.phase import ITERATIONS
-from tfnoise.audio.resynthesis import image_to_waveform
+from tfnoise.audio.phase import ITERATIONS, image_to_waveform
 
 
 class _FrontEndLayer(tf.keras.layers.Layer):

@@ -127,9 +127,8 @@ def _clips(waveform: Any, front_end: FrontEnd) -> tuple[tf.Tensor, bool]:
 def _power(clips: tf.Tensor, front_end: FrontEnd) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | int]:
     """|STFT| ** 2 of coefficients, `[coefficients, batch * frames]`, and the numbers of clips and frames."""
     transform = stft(front_end.n_fft, front_end.hop, front_end.centre)
-    batch, samples = tf.shape(clips)[0], tf.shape(clips)[1]
-    count = tf.maximum(0, 1 + (samples + 2 * transform.margin - front_end.n_fft) // front_end.hop)
-    frames = count if clips.shape[1] is None else front_end.frames(clips.shape[1])
+    batch, samples = tf.shape(clips)[0], clips.shape[1]
+    frames = front_end.frames(tf.shape(clips)[1] if samples is None else samples)
     spectrum = transform.spectrum(transform.rows(clips, frames))
     return tf.square(spectrum[0]) + tf.square(spectrum[1]), batch, frames
 

@@ -1,6 +1,7 @@
-"""Phase reconstruction: a waveform for magnitudes of a short-time Fourier transform.
+"""Phase reconstruction: a waveform for magnitudes of a short-time Fourier transform, or for an image.
 
-    waveform = griffin_lim(magnitude, FrontEnd())      # [batch, samples]
+    waveform = griffin_lim(magnitude, FrontEnd())                     # [batch, samples]
+    waveform = image_to_waveform(image, reference_db, FrontEnd())     # [batch, samples]
 
 A start from the phase's gradient, then accelerated Griffin-Lim. `bin/benchmark audio` compares the starts and
 iterations on any folder of audio. Stock TensorFlow, dynamic lengths.
@@ -15,6 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.audio.front_end import FrontEnd
+from tfnoise.audio.image import image_to_mel, is_silent
+from tfnoise.audio.mel import mel_to_magnitude
 from tfnoise.audio.stft import Stft, hann, stft
 
 ITERATIONS = 32
@@ -30,6 +33,40 @@ _TINY = 1e-20
 _GROUP_FRAMES = 1056
 
 
+def image_to_waveform(
+    image: Any,
+    reference_db: Any,
+    front_end: FrontEnd,
+    iterations: int = ITERATIONS,
+    samples: int | tf.Tensor | None = None,
+    start: str = "gradient",
+    seeds: Sequence[int] | tf.Tensor | int = 0,
+) -> tf.Tensor:
+    """The sound of an image: its magnitudes without negative ones, then a phase for them.
+
+    Args:
+      image: floats `[mels, frames, 1]` or `[batch, mels, frames, 1]` in [0, 1].
+      reference_db: dB `[]` or `[batch]` as from `tfnoise.audio.reference_db`: what the image's 1 stands for.
+      front_end: the settings that made the image.
+      iterations: of the phase reconstruction.
+      samples: of the waveform; None: the fewest that have so many frames. At most hop - 1 more are useful.
+      start, seeds: as in `griffin_lim`.
+
+    Returns:
+      float32 `[samples]` or `[batch, samples]` at front_end.sample_rate_hz; zeros for a silent reference.
+
+    Raises:
+      ValueError: when the image is not of this front end.
+    """
+    reference = tf.cast(reference_db, tf.float32)
+    # At a peak of 0 dB, so that no level of a clip meets the ends of float32.
+    mel = image_to_mel(image, tf.zeros_like(reference), front_end)
+    magnitude = mel_to_magnitude(mel, front_end)
+    waveform = griffin_lim(magnitude, front_end, iterations, samples, start, seeds)
+    gain = tf.where(is_silent(reference), 0.0, tf.pow(10.0, reference / 20))
+    return waveform * gain[..., tf.newaxis]
+
+
 def griffin_lim(
     magnitude: Any,
     front_end: FrontEnd,
@@ -39,11 +76,11 @@ def griffin_lim(
     seeds: Sequence[int] | tf.Tensor | int = 0,
     momentum: float = MOMENTUM,
     relaxation: float = RELAXATION,
-    known: tf.Tensor | None = None,
+    prefix: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Waveforms whose |STFT| is near the given magnitudes.
 
-    Each iteration gives the present waveform's spectrum the magnitudes wanted, takes the waveform nearest to
+    Each iteration gives the present waveform's spectrum the target magnitudes, takes the waveform nearest to
     that, oversteps by `relaxation` and goes on by `momentum` of the last move. Momentum 0.99 with relaxation
     1 and a random start is fast Griffin-Lim; 0 with 1 is Griffin and Lim's own. Since the transform is
     linear, both act on the waveform, at a quarter of the cost or less, with the same result.
@@ -58,7 +95,7 @@ def griffin_lim(
       seeds: of a random start: one for all clips or one a clip, so that a clip does not depend on its batch.
       momentum: 0 or more; above 1 it diverges.
       relaxation: 1 to below 2.
-      known: float32 `[batch, n]`, n at least n_fft: what the waveforms begin with, where they go on from
+      prefix: float32 `[batch, n]`, n at least n_fft: what the waveforms begin with, where they go on from
         others. The iterations hold it, so that the rest joins it in phase; what is returned is near it. Not
         with frames that are centred.
 
@@ -82,22 +119,20 @@ def griffin_lim(
     clips = magnitude if magnitude.shape.rank == 3 else magnitude[tf.newaxis]
     transform = stft(front_end.n_fft, front_end.hop, front_end.centre)
     batch, frames = tf.shape(clips)[0], tf.shape(clips)[2]
-    if samples is None:
-        samples = front_end.n_fft + (frames - 1) * front_end.hop - 2 * transform.margin
-        samples = tf.maximum(samples, 1)
+    samples = front_end.samples(frames) if samples is None else samples
     if start == "gradient":
-        cycles = _gradient_phase(clips, front_end, _first_phase(known, front_end))
+        cycles = _gradient_phase(clips, front_end, _first_phase(prefix, front_end))
     else:
         cycles = _random_phase(tf.broadcast_to(tf.convert_to_tensor(seeds, tf.int32), [batch]), bins, frames)
     gain = transform.overlap_gain(frames, samples)
-    held = _holder(transform, known, frames)
+    keep_prefix = _prefix_keeper(transform, prefix, frames)
 
     def reconstructed(part: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        wanted = transform.folded(part[0])
-        rows = held(transform.overlap_added(wanted * _rotation(transform, part[1]), gain))
+        target = transform.folded(part[0])
+        rows = keep_prefix(transform.overlap_added(target * _rotation(transform, part[1]), gain))
 
         def improve(index: tf.Tensor, now: tf.Tensor, ahead: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            projected = held(_with_magnitude(transform, ahead, wanted, gain))
+            projected = keep_prefix(_with_magnitude(transform, ahead, target, gain))
             after = ahead + relaxation * (projected - ahead)
             return index + 1, after, after + momentum * (after - now)
 
@@ -106,19 +141,19 @@ def griffin_lim(
             lambda index, *_: index < iterations, improve, (index, rows, rows), parallel_iterations=1
         )
         # The last one as it is: what is returned has overstepped nothing.
-        rows = _with_magnitude(transform, rows, wanted, gain) if iterations else rows
+        rows = _with_magnitude(transform, rows, target, gain) if iterations else rows
         return transform.waveform(rows, samples)
 
-    if known is not None:
+    if prefix is not None:
         waveform = reconstructed((clips, cycles))
     else:
         parts = [_in_groups(values, batch, frames) for values in (clips, cycles)]
         signature = tf.TensorSpec([None, None], tf.float32)
         at_once = 1 if tf.executing_eagerly() else 2
-        found = tf.map_fn(
+        groups = tf.map_fn(
             reconstructed, tuple(parts), fn_output_signature=signature, parallel_iterations=at_once
         )
-        waveform = tf.reshape(found, [-1, samples])[:batch]
+        waveform = tf.reshape(groups, [-1, samples])[:batch]
     waveform = tf.ensure_shape(waveform, [clips.shape[0], None])
     return waveform if magnitude.shape.rank == 3 else waveform[0]
 
@@ -135,19 +170,21 @@ def _in_groups(values: tf.Tensor, batch: tf.Tensor, frames: tf.Tensor) -> tf.Ten
     return tf.reshape(padded, [groups, size, values.shape[1], frames])
 
 
-def _with_magnitude(transform: Stft, rows: tf.Tensor, wanted: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:
+def _with_magnitude(transform: Stft, rows: tf.Tensor, target: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:
     spectrum = transform.spectrum(rows)
     magnitude = tf.sqrt(tf.add_n([tf.square(spectrum[0]), tf.square(spectrum[1])]))
-    return transform.overlap_added(spectrum * tf.math.divide_no_nan(wanted, magnitude), gain)
+    return transform.overlap_added(spectrum * tf.math.divide_no_nan(target, magnitude), gain)
 
 
-def _holder(transform: Stft, known: tf.Tensor | None, frames: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Puts the known beginning into rows."""
-    if known is None:
+def _prefix_keeper(
+    transform: Stft, prefix: tf.Tensor | None, frames: tf.Tensor
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function that writes the prefix over the beginning of rows."""
+    if prefix is None:
         return lambda rows: rows
-    is_known = transform.rows(tf.ones_like(known), frames) > 0
-    known_rows = transform.rows(known, frames)
-    return lambda rows: tf.where(is_known, known_rows, rows)
+    in_prefix = transform.rows(tf.ones_like(prefix), frames) > 0
+    prefix_rows = transform.rows(prefix, frames)
+    return lambda rows: tf.where(in_prefix, prefix_rows, rows)
 
 
 def _rotation(transform: Stft, cycles: tf.Tensor) -> tf.Tensor:
@@ -157,7 +194,7 @@ def _rotation(transform: Stft, cycles: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.cos(angle), sign * tf.sin(angle)])
 
 
-def _gradient_phase(magnitude: tf.Tensor, front_end: FrontEnd, first_phase: tf.Tensor | None) -> tf.Tensor:
+def _gradient_phase(magnitude: tf.Tensor, front_end: FrontEnd, first_phase: tf.Tensor) -> tf.Tensor:
     """Phases in cycles, `[batch, bins, frames]`.
 
     Beside its own bin's advance, a phase advances by the slope of the log-magnitude along frequency: a peak
@@ -177,12 +214,12 @@ def _gradient_phase(magnitude: tf.Tensor, front_end: FrontEnd, first_phase: tf.T
     return own + tf.cumsum(advance, axis=2) + first_phase[:, :, tf.newaxis]
 
 
-def _first_phase(known: tf.Tensor | None, front_end: FrontEnd) -> tf.Tensor:
-    """The first frame's phase in cycles, `[batch or 1, bins]`: the known one's, or a central pulse's."""
-    if known is None:
+def _first_phase(prefix: tf.Tensor | None, front_end: FrontEnd) -> tf.Tensor:
+    """The first frame's phase in cycles, `[batch or 1, bins]`: the prefix's, or a central pulse's."""
+    if prefix is None:
         # Phases count from a frame's first sample, and a peak's parts agree at its middle.
         return tf.constant(np.arange(front_end.n_fft // 2 + 1) % 2 / 2, tf.float32)[tf.newaxis]
-    spectrum = tf.signal.rfft(known[:, : front_end.n_fft] * hann(front_end.n_fft).astype(np.float32))
+    spectrum = tf.signal.rfft(prefix[:, : front_end.n_fft] * hann(front_end.n_fft).astype(np.float32))
     return tf.math.angle(spectrum) / (2 * np.pi)
 
 

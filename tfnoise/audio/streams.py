@@ -5,6 +5,9 @@
         for mel in stream.push(waveform): ...          # [mels, frames]
     for mel in stream.finish(): ...
 
+    image, reference_db = recording_to_image(waveform, FrontEnd())     # of a whole recording
+    waveform = image_to_recording(image, reference_db, FrontEnd())
+
 How the input is cut into pieces never changes what comes out. What is compiled is kept, so that it serves all
 recordings of one front end.
 """
@@ -20,7 +23,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfnoise.audio.front_end import FrontEnd
-from tfnoise.audio.image import check_image, image_to_mel, is_silent
+from tfnoise.audio.image import check_image, image_to_mel, is_silent, mel_to_image
+from tfnoise.audio.image import reference_db as reference_of
 from tfnoise.audio.mel import mel_spectrogram, mel_to_magnitude
 from tfnoise.audio.phase import ITERATIONS, griffin_lim
 from tfnoise.audio.resample import fitted
@@ -43,14 +47,13 @@ class MelStream:
         self._front_end = front_end
         self._at_once = _ANALYSED_FRAMES if frames_at_once is None else frames_at_once
         self._uncentred = dataclasses.replace(front_end, centre=False)
-        self._margin = front_end.n_fft // 2 if front_end.centre else 0
-        self._held = np.zeros(0, np.float32)
+        self._kept = np.zeros(0, np.float32)
         self._samples = 0
         self._frames = 0
 
     def push(self, waveform: np.ndarray) -> Iterator[np.ndarray]:
         """Takes the next piece, floats `[samples]`; yields what frames are ready, `[mels, frames]`."""
-        self._held = np.concatenate([self._held, np.asarray(waveform, np.float32)])
+        self._kept = np.concatenate([self._kept, np.asarray(waveform, np.float32)])
         self._samples += len(waveform)
         while self._samples >= self._end(self._at_once):
             yield self._analysed(self._at_once)
@@ -62,7 +65,7 @@ class MelStream:
           ValueError: as `mel_spectrogram` does where the whole recording is too short.
         """
         if not self._frames and self._front_end.frames(self._samples) <= self._at_once:
-            yield mel_spectrogram(self._held, self._front_end).numpy()
+            yield mel_spectrogram(self._kept, self._front_end).numpy()
             return
         left = self._front_end.frames(self._samples) - self._frames
         while left > 0:
@@ -71,19 +74,19 @@ class MelStream:
 
     def _begin(self) -> int:
         """The first sample of the next frame."""
-        return self._frames * self._front_end.hop - self._margin
+        return self._frames * self._front_end.hop - self._front_end.margin
 
     def _end(self, frames: int) -> int:
         """The sample after the next `frames` frames."""
-        return self._begin() + self._front_end.n_fft + (frames - 1) * self._front_end.hop
+        return self._begin() + self._uncentred.samples(frames)
 
     def _analysed(self, frames: int) -> np.ndarray:
-        first = self._samples - len(self._held)
+        first = self._samples - len(self._kept)
         begin, end = self._begin(), self._end(frames)
-        part = self._held[max(begin - first, 0) : end - first]
+        part = self._kept[max(begin - first, 0) : end - first]
         part = np.pad(part, [max(-begin, 0), max(end - self._samples, 0)])
         self._frames += frames
-        self._held = self._held[max(self._begin() - first, 0) :]
+        self._kept = self._kept[max(self._begin() - first, 0) :]
         return _analysis(self._uncentred)(tf.constant(part)).numpy()
 
 
@@ -110,15 +113,17 @@ class SoundStream:
         on_chunk: Callable[[int], Any] = lambda frames: None,
     ):
         self._front_end, self._iterations, self._on_chunk = front_end, iterations, on_chunk
+        # Inside of a recording there are no zeros around a chunk: its frames are not centred.
+        self._uncentred = dataclasses.replace(front_end, centre=False)
         self._silent = bool(is_silent(reference_db))
         self._gain = np.float32(10 ** (float(reference_db) / 20))
         # A frame's length that the later chunk lacks frames for, and as much to fade over.
         self._overlap = 2 * -(-front_end.n_fft // front_end.hop)
         self._chunk_frames = max(chunk_frames, 2 * self._overlap)
-        self._skip = front_end.n_fft // 2 if front_end.centre else 0
-        self._held: list[np.ndarray] = []
-        self._held_frames = 0
-        self._known: np.ndarray | None = None
+        self._skip = front_end.margin
+        self._kept: list[np.ndarray] = []
+        self._kept_frames = 0
+        self._prefix: np.ndarray | None = None
         self._frames = 0
         self._samples = 0
 
@@ -129,10 +134,10 @@ class SoundStream:
           ValueError: when the image is not of the front end.
         """
         check_image(image, self._front_end)
-        self._held.append(image)
-        self._held_frames += image.shape[1]
+        self._kept.append(image)
+        self._kept_frames += image.shape[1]
         self._frames += image.shape[1]
-        while self._held_frames > self._chunk_frames:
+        while self._kept_frames > self._chunk_frames:
             whole = self._joined()
             yield self._chunk(whole[:, : self._chunk_frames], last=False)
             self._keep(whole[:, self._chunk_frames - self._overlap :])
@@ -152,10 +157,10 @@ class SoundStream:
         yield fitted(self._chunk(self._joined(), last=True), left)
 
     def _joined(self) -> np.ndarray:
-        return self._held[0] if len(self._held) == 1 else np.concatenate(self._held, 1)
+        return self._kept[0] if len(self._kept) == 1 else np.concatenate(self._kept, 1)
 
     def _keep(self, image: np.ndarray) -> None:
-        self._held, self._held_frames = [image], image.shape[1]
+        self._kept, self._kept_frames = [image], image.shape[1]
 
     def _whole(self, samples: int) -> np.ndarray:
         if self._silent:
@@ -163,27 +168,86 @@ class SoundStream:
         return self._gain * _synthesis(self._front_end, self._iterations)(self._joined(), samples, None)
 
     def _chunk(self, image: np.ndarray, last: bool) -> np.ndarray:
-        n_fft, hop, frames, known = self._front_end.n_fft, self._front_end.hop, image.shape[1], self._known
-        length = n_fft + (frames - 1) * hop
+        n_fft, hop, frames, prefix = self._front_end.n_fft, self._front_end.hop, image.shape[1], self._prefix
+        length = self._uncentred.samples(frames)
         if self._silent:
             chunk = np.zeros(length, np.float32)
         else:
-            # Inside of a recording there are no zeros around a chunk: its frames are not centred.
-            inner = dataclasses.replace(self._front_end, centre=False)
-            chunk = _synthesis(inner, self._iterations)(image, length, known)
-        if known is not None:
-            fade = len(known) - n_fft
+            chunk = _synthesis(self._uncentred, self._iterations)(image, length, prefix)
+        if prefix is not None:
+            fade = len(prefix) - n_fft
             rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(fade) + 0.5) / fade)).astype(np.float32)
-            chunk[:n_fft] = known[:n_fft]
-            chunk[n_fft:][:fade] = rise * chunk[n_fft:][:fade] + (1 - rise) * known[n_fft:]
+            chunk[:n_fft] = prefix[:n_fft]
+            chunk[n_fft:][:fade] = rise * chunk[n_fft:][:fade] + (1 - rise) * prefix[n_fft:]
         if not last:
             ready = (frames - self._overlap) * hop
-            chunk, self._known = chunk[:ready], chunk[ready:][: self._overlap * hop]
-        self._on_chunk(frames - (0 if known is None else self._overlap))
+            chunk, self._prefix = chunk[:ready], chunk[ready:][: self._overlap * hop]
+        self._on_chunk(frames - (0 if prefix is None else self._overlap))
         piece = chunk[self._skip :]
         self._skip = 0
         self._samples += len(piece)
         return self._gain * piece
+
+
+def recording_to_image(waveform: np.ndarray, front_end: FrontEnd) -> tuple[np.ndarray, float]:
+    """`waveform_to_image` for one recording of any length; the image is the same.
+
+    Args:
+      waveform: floats `[samples]` at front_end.sample_rate_hz, full scale -1..1.
+      front_end: the settings.
+
+    Returns:
+      The image, float32 `[mels, frames, 1]`, and its reference in dB.
+
+    Raises:
+      ValueError: as `waveform_to_image` does.
+    """
+    stream = MelStream(front_end)
+    mel = np.concatenate([*stream.push(waveform), *stream.finish()], 1)
+    reference = reference_of(mel, front_end)
+    return mel_to_image(mel, reference, front_end).numpy(), float(reference)
+
+
+def image_to_recording(
+    image: np.ndarray,
+    reference_db: float,
+    front_end: FrontEnd,
+    iterations: int = ITERATIONS,
+    samples: int | None = None,
+) -> np.ndarray:
+    """All of `waveform_chunks`: float32 `[samples]`."""
+    return np.concatenate(list(waveform_chunks(image, reference_db, front_end, iterations, samples)))
+
+
+def waveform_chunks(
+    image: np.ndarray,
+    reference_db: float,
+    front_end: FrontEnd,
+    iterations: int = ITERATIONS,
+    samples: int | None = None,
+    chunk_frames: int = CHUNK_FRAMES,
+    on_chunk: Callable[[int], Any] = lambda frames: None,
+) -> Iterator[np.ndarray]:
+    """`image_to_waveform` for one image of any length, in memory that does not grow with it.
+
+    Args:
+      image: float32 `[mels, frames, 1]` in [0, 1].
+      reference_db: dB, what the image's 1 stands for.
+      front_end: the settings that made the image.
+      iterations: of the phase reconstruction.
+      samples: of the whole waveform; None: the fewest that have so many frames.
+      chunk_frames: frames handled at once, some of them twice.
+      on_chunk: called after each chunk with its number of new frames.
+
+    Yields:
+      float32 `[samples]` pieces of the waveform, in order.
+
+    Raises:
+      ValueError: when the image is not of this front end.
+    """
+    stream = SoundStream(front_end, reference_db, iterations, chunk_frames, on_chunk)
+    yield from stream.push(image)
+    yield from stream.finish(samples)
 
 
 @functools.lru_cache(maxsize=8)
@@ -198,13 +262,13 @@ def _synthesis(
     """The sound of one image at a peak of 0 dB, compiled once for all lengths."""
 
     @tf.function(reduce_retracing=True)
-    def synthesise(image: tf.Tensor, samples: tf.Tensor, known: tf.Tensor | None) -> tf.Tensor:
+    def synthesise(image: tf.Tensor, samples: tf.Tensor, prefix: tf.Tensor | None) -> tf.Tensor:
         mel = image_to_mel(image, 0.0, front_end)
         magnitude = mel_to_magnitude(mel, front_end)[tf.newaxis]
-        return griffin_lim(magnitude, front_end, iterations, samples, known=known)[0]
+        return griffin_lim(magnitude, front_end, iterations, samples, prefix=prefix)[0]
 
-    def run(image: np.ndarray, samples: int, known: np.ndarray | None) -> np.ndarray:
-        before = None if known is None else tf.constant(known[None])
+    def run(image: np.ndarray, samples: int, prefix: np.ndarray | None) -> np.ndarray:
+        before = None if prefix is None else tf.constant(prefix[None])
         return synthesise(tf.constant(image, tf.float32), tf.constant(samples), before).numpy()
 
     return run
