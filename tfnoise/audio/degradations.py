@@ -39,19 +39,11 @@ def distortion(waveform: np.ndarray, sample_rate_hz: float, intensity: float) ->
     """Waveshaping distortion, without memory: the louder a sample, the more it is squeezed.
 
     With the clip's peak as 1 a sample x becomes (1 + k) x / (1 + k |x|), k = 2a / (1 - a), where a goes from
-    0.5 (k = 2) to 0.99 (k = 198, close to a square wave) in proportion to the intensity. The peak stays what
-    it was. Harmonics above the Nyquist frequency fold back, as in a plug-in that does not oversample.
+    0.5 (k = 2, which can be heard) to 0.99 (k = 198, close to a square wave) in proportion to the intensity.
+    The channels share one peak, which stays what it was. Harmonics above the Nyquist frequency fold back, as
+    in a plug-in that does not oversample.
 
-    Args:
-      waveform: float32 `[samples]` or `[samples, channels]`, any scale; the channels share one peak.
-      sample_rate_hz: not used, but checked as in the other degradations.
-      intensity: 0 (a = 0.5, which can be heard) to 100.
-
-    Returns:
-      float32, a new array of the same shape.
-
-    Raises:
-      ValueError: when an argument is out of range, or a sample is NaN or infinite.
+    Arguments and result as of `degrade`.
 
     Source: the formula, Tarrabia and de Jong, "Waveshaper", musicdsp.org.
     """
@@ -78,17 +70,8 @@ def limiter(
     for all channels, falls along a straight line in dB over the 5 ms before a peak and recovers by 150 dB a
     second after it. It is known in advance, so that nothing is delayed and nothing is clipped.
 
-    Args:
-      waveform: float32 `[samples]` or `[samples, channels]`, any scale.
-      sample_rate_hz: samples per second.
-      intensity: 0 (the clip itself) to 100.
-      make_up: whether to raise the limited clip to the peak that it came with.
-
-    Returns:
-      float32, a new array of the same shape; its peak is the clip's, or without make_up the threshold.
-
-    Raises:
-      ValueError: when an argument is out of range, or a sample is NaN or infinite.
+    Arguments and result as of `degrade`; without make_up the clip is not raised again, and its peak is the
+    threshold.
     """
     waveform = _checked(waveform, sample_rate_hz, intensity)
     peak = _peak(waveform)
@@ -134,19 +117,10 @@ def lowpass(waveform: np.ndarray, sample_rate_hz: float, intensity: float) -> np
 
     It is causal, as a plug-in's is, since filtering forwards and backwards would double the slope; so it
     delays by some 0.4 / cut-off (0.4 ms at 1 kHz). It starts from silence. Near the Nyquist frequency the
-    slope is steeper (bilinear transform).
+    slope is steeper (bilinear transform). Where the cut-off, see `cutoff_hz`, is at or above the Nyquist
+    frequency nothing is done: at 16 kHz that is below an intensity of 30.6.
 
-    Args:
-      waveform: float32 `[samples]` or `[samples, channels]`, any scale; channels are filtered each by itself.
-      sample_rate_hz: samples per second.
-      intensity: 0 (20 kHz) to 100 (1 kHz), see `cutoff_hz`. Where the cut-off is at or above the Nyquist
-        frequency nothing is done: at 16 kHz that is below an intensity of 30.6.
-
-    Returns:
-      float32, a new array of the same shape.
-
-    Raises:
-      ValueError: when an argument is out of range, or a sample is NaN or infinite.
+    Arguments and result as of `degrade`.
     """
     waveform = _checked(waveform, sample_rate_hz, intensity)
     cutoff = cutoff_hz(intensity)
@@ -165,20 +139,10 @@ def noise(waveform: np.ndarray, sample_rate_hz: float, intensity: float, seed: i
     """Adds pink noise, of -25 dB to 0 dB relative to the clip's root mean square.
 
     It is relative to the clip, not to full scale, so that an intensity means the same signal-to-noise ratio
-    (25 dB to 0 dB) for a quiet clip and a loud one, and noise at 0 dB is as loud as the clip, not louder.
+    (25 dB to 0 dB) for a quiet clip and a loud one, and noise at 0 dB is as loud as the clip, not louder. The
+    mean is over all channels, each channel gets noise of its own. The peak may exceed the clip's, and 1.
 
-    Args:
-      waveform: float32 `[samples]` or `[samples, channels]`, any scale; the mean is over all channels, each
-        channel gets noise of its own.
-      sample_rate_hz: samples per second.
-      intensity: 0 (-25 dB) to 100 (0 dB).
-      seed: 0 or more, decides the noise together with the channel, the length and the sample rate.
-
-    Returns:
-      float32, a new array of the same shape. Its peak may exceed the clip's, and 1: the caller scales it.
-
-    Raises:
-      ValueError: when an argument is out of range, or a sample is NaN or infinite.
+    Arguments and result as of `degrade`; channel, length and rate decide the noise together with the seed.
     """
     waveform = _checked(waveform, sample_rate_hz, intensity)
     if _peak(waveform) == 0:
@@ -227,6 +191,10 @@ def degrade(
     waveform: np.ndarray, sample_rate_hz: float, degradation: str, intensity: float, seed: int = 0
 ) -> np.ndarray:
     """One of the degradations, by name.
+
+    >>> tone = np.sin(np.arange(1000, dtype=np.float32))
+    >>> float(np.abs(degrade(tone, 16000, "limiter", 50.0)).max()) == float(np.abs(tone).max())
+    True
 
     Args:
       waveform: float32 `[samples]` or `[samples, channels]`, any scale.

@@ -65,6 +65,13 @@ def is_remote(path: str) -> bool:
 def probe(path: str | os.PathLike[str]) -> AudioInfo:
     """What the header of an audio file says; only the header is read.
 
+    >>> import soundfile, tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+    ...     soundfile.write(file.name, np.zeros([800, 2]), 8000)
+    ...     info = probe(file.name)
+    >>> info.samples, info.channels, info.sample_rate_hz, info.subtype
+    (800, 2, 8000, 'PCM_16')
+
     Args:
       path: a file on this machine, or a URL, of which the first 64 KiB are fetched.
 
@@ -89,6 +96,13 @@ def read(
     sample_count: int | None = None,
 ) -> tuple[np.ndarray, int]:
     """The samples of an audio file, or of a part of it.
+
+    >>> import soundfile, tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+    ...     soundfile.write(file.name, np.full([800, 2], 0.5), 8000)
+    ...     samples, rate_hz = read(file.name, first_sample=100, sample_count=200)
+    >>> samples.shape, float(samples[0, 0]), rate_hz
+    ((200, 2), 0.5, 8000)
 
     Args:
       path: a file on this machine, or a URL, which is fetched whole.
@@ -119,6 +133,13 @@ def read(
 @contextlib.contextmanager
 def open_sound(path: str | os.PathLike[str]) -> Iterator[tuple[AudioInfo, Iterator[np.ndarray]]]:
     """Opens an audio file to be read in pieces, in a with statement that gives (info, pieces).
+
+    >>> import soundfile, tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+    ...     soundfile.write(file.name, np.zeros(800), 8000)
+    ...     with open_sound(file.name) as (info, pieces):
+    ...         [piece.shape for piece in pieces]
+    [(800, 1)]
 
     Args:
       path: a file on this machine, or a URL, which is fetched whole.

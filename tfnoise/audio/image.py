@@ -1,9 +1,5 @@
 """Waveform to mel-spectrogram "image" in [0, 1], and from the image back to the mel-spectrogram.
 
-    front_end = FrontEnd(sample_rate_hz=16000)
-    image, reference = waveform_to_image(waveform, front_end)      # [128, frames, 1], dB
-    mel = image_to_mel(image, reference, front_end)                # [128, frames]
-
 Everything here is stock TensorFlow, works eagerly and in a `tf.function`, and takes dynamic lengths.
 """
 
@@ -32,6 +28,9 @@ def _to_db(mel: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
 def reference_db(mel: Any, front_end: FrontEnd) -> tf.Tensor:
     """The clip's peak in dB, floored at -120 dBFS: what its image's 1 stands for.
 
+    >>> float(reference_db([[0.01, 1.0], [0.0, 0.1]], FrontEnd()))
+    0.0
+
     0 dBFS is here a mel value of exactly 1 from a waveform whose full scale is -1..1, so that the unit is
     that of `librosa.power_to_db(mel, ref=1.0)`. The STFT is not divided by its length: with the default
     settings a full-scale sine reaches 24 to 35 dB, and the floor lies about 150 dB below such a sine.
@@ -51,6 +50,9 @@ def reference_db(mel: Any, front_end: FrontEnd) -> tf.Tensor:
 def is_silent(reference_db: Any) -> tf.Tensor:
     """Whether a clip of this reference is silent: its peak is at or under REFERENCE_FLOOR_DB.
 
+    >>> is_silent([-120.0, 0.0]).numpy()
+    array([ True, False])
+
     Args:
       reference_db: dB `[...]` from `reference_db`.
 
@@ -62,6 +64,9 @@ def is_silent(reference_db: Any) -> tf.Tensor:
 
 def mel_to_image(mel: Any, reference_db: Any, front_end: FrontEnd) -> tf.Tensor:
     """The image of a mel-spectrogram: 1 is the reference, 0 is top_db or more below it.
+
+    >>> mel_to_image([[1.0, 1e-4, 1e-9]], 0.0, FrontEnd(mels=1, top_db=80.0)).numpy().ravel()
+    array([1. , 0.5, 0. ], dtype=float32)
 
     Args:
       mel: `[..., mels, frames]` from `mel_spectrogram`.
@@ -79,6 +84,9 @@ def mel_to_image(mel: Any, reference_db: Any, front_end: FrontEnd) -> tf.Tensor:
 
 def image_to_mel(image: Any, reference_db: Any, front_end: FrontEnd) -> tf.Tensor:
     """The mel-spectrogram of an image, the inverse of `mel_to_image` for values above the image's floor.
+
+    >>> image_to_mel([[[1.0], [0.5]]], 0.0, FrontEnd(mels=1, top_db=80.0)).numpy().round(5)
+    array([[1.e+00, 1.e-04]], dtype=float32)
 
     Args:
       image: `[..., mels, frames, 1]` in [0, 1].
@@ -115,6 +123,10 @@ def check_image(image: Any, front_end: FrontEnd) -> None:
 
 def waveform_to_image(waveform: Any, front_end: FrontEnd) -> tuple[tf.Tensor, tf.Tensor]:
     """The image of a waveform, and the reference in dB that must travel with it.
+
+    >>> image, reference = waveform_to_image(tf.sin(tf.range(16000.0)), FrontEnd())
+    >>> image.shape, float(tf.reduce_max(image))
+    (TensorShape([128, 63, 1]), 1.0)
 
     Args:
       waveform: floats `[samples]` or `[batch, samples]` at front_end.sample_rate_hz, full scale -1..1.

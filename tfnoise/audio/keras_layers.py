@@ -1,11 +1,6 @@
 """The front end as Keras layers, for models that take or give sound.
 
-    front_end = FrontEnd()
-    waveform = tf.keras.Input([None])
-    image, reference_db = WaveformToImage(front_end)(waveform)
-    sound = ImageToWaveform(front_end)([image, reference_db])
-
-The front end's settings are in the layers' configurations and so in every saved model.
+Its settings are in the layers' configurations and so in every saved model.
 """
 
 from __future__ import annotations
@@ -35,6 +30,10 @@ class _FrontEndLayer(tf.keras.layers.Layer):
 class WaveformToImage(_FrontEndLayer):
     """Waveforms `[batch, samples]` to images `[batch, mels, frames, 1]` and references `[batch]` in dB.
 
+    >>> image, reference_db = WaveformToImage(FrontEnd(mels=64))(tf.keras.Input([None]))
+    >>> image.shape
+    TensorShape([None, 64, None, 1])
+
     Args:
       front_end: the settings, or their dict; None: the default ones.
 
@@ -53,6 +52,9 @@ class ImageToWaveform(_FrontEndLayer):
 
     It needs no random numbers. The iterations amplify rounding, so that in another batch or graph a clip's
     samples can differ by about a hundredth of full scale; its spectrum hardly does.
+
+    >>> ImageToWaveform(FrontEnd(), iterations=1)([tf.ones([2, 128, 4, 1]), tf.zeros([2])]).shape
+    TensorShape([2, 768])
 
     Args:
       front_end: the settings that made the images, or their dict; None: the default ones.

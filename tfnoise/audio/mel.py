@@ -34,6 +34,9 @@ def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
 def mel_filterbank(front_end: FrontEnd) -> np.ndarray:
     """The triangular mel filters, equal to `librosa.filters.mel` (Slaney's scale, each of area 1 in Hz).
 
+    >>> mel_filterbank(FrontEnd()).shape
+    (128, 513)
+
     Args:
       front_end: the settings; power, top_db, hop and centre play no part.
 
@@ -64,6 +67,9 @@ def _folded_filterbank(front_end: FrontEnd) -> np.ndarray:
 def mel_spectrogram(waveform: Any, front_end: FrontEnd) -> tf.Tensor:
     """The mel-spectrogram of |STFT| ** power: `librosa.feature.melspectrogram` with pad_mode="constant".
 
+    >>> mel_spectrogram(tf.sin(tf.range(16000.0)), FrontEnd()).shape
+    TensorShape([128, 63])
+
     Args:
       waveform: floats `[samples]` or `[batch, samples]` at front_end.sample_rate_hz, full scale -1..1.
       front_end: the settings.
@@ -87,6 +93,9 @@ def mel_spectrogram(waveform: Any, front_end: FrontEnd) -> tf.Tensor:
 
 def magnitude_spectrogram(waveform: Any, front_end: FrontEnd) -> tf.Tensor:
     """The magnitudes |STFT| of a waveform.
+
+    >>> magnitude_spectrogram(tf.ones([2, 16000]), FrontEnd()).shape
+    TensorShape([2, 513, 63])
 
     Args:
       waveform: floats `[samples]` or `[batch, samples]`.
@@ -135,6 +144,9 @@ def _power(clips: tf.Tensor, front_end: FrontEnd) -> tuple[tf.Tensor, tf.Tensor,
 
 def mel_to_magnitude(mel: Any, front_end: FrontEnd, iterations: int = 16) -> tf.Tensor:
     """The magnitudes |STFT| that explain a mel-spectrogram, none of them negative.
+
+    >>> mel_to_magnitude(tf.ones([128, 4]), FrontEnd()).shape
+    TensorShape([513, 4])
 
     Minimises the generalised Kullback-Leibler divergence between the mel-spectrogram and the one that the
     magnitudes have, by multiplicative steps from a smooth start. The divergence weighs an error by the value

@@ -1,8 +1,5 @@
 """Phase reconstruction: a waveform for magnitudes of a short-time Fourier transform, or for an image.
 
-    waveform = griffin_lim(magnitude, FrontEnd())                     # [batch, samples]
-    waveform = image_to_waveform(image, reference_db, FrontEnd())     # [batch, samples]
-
 A start from the phase's gradient, then accelerated Griffin-Lim. `bin/benchmark audio` compares the starts and
 iterations on any folder of audio. Stock TensorFlow, dynamic lengths.
 """
@@ -44,6 +41,9 @@ def image_to_waveform(
 ) -> tf.Tensor:
     """The sound of an image: its magnitudes without negative ones, then a phase for them.
 
+    >>> image_to_waveform(tf.ones([128, 4, 1]), 0.0, FrontEnd(), iterations=1).shape
+    TensorShape([768])
+
     Args:
       image: floats `[mels, frames, 1]` or `[batch, mels, frames, 1]` in [0, 1].
       reference_db: dB `[]` or `[batch]` as from `tfnoise.audio.reference_db`: what the image's 1 stands for.
@@ -79,6 +79,9 @@ def griffin_lim(
     prefix: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Waveforms whose |STFT| is near the given magnitudes.
+
+    >>> griffin_lim(tf.ones([2, 513, 4]), FrontEnd(), iterations=1).shape
+    TensorShape([2, 768])
 
     Each iteration gives the present waveform's spectrum the target magnitudes, takes the waveform nearest to
     that, oversteps by `relaxation` and goes on by `momentum` of the last move. Momentum 0.99 with relaxation

@@ -8,6 +8,9 @@ import numpy as np
 def resample(waveform: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     """The waveform at another sample rate, by soxr's high-quality band-limited filter, without delay.
 
+    >>> resample(np.zeros([44100, 2]), 44100, 16000).shape
+    (16000, 2)
+
     Args:
       waveform: floats `[samples]` or `[samples, channels]`.
       from_hz: the waveform's sample rate.
@@ -38,6 +41,10 @@ def resample(waveform: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
 
 class Resampler:
     """`resample` of one recording that comes in pieces; the samples are the same.
+
+    >>> resampler = Resampler(16000, 8000)
+    >>> sum(len(piece) for piece in (resampler.push(np.zeros([1600, 1])), resampler.finish()))
+    800
 
     Args:
       from_hz: the recording's sample rate.
@@ -82,6 +89,9 @@ def fitted(waveform: np.ndarray, samples: int) -> np.ndarray:
 
 def to_mono(waveform: np.ndarray) -> np.ndarray:
     """The mean of the channels.
+
+    >>> to_mono(np.array([[0.5, 0.25], [0.0, 1.0]]))
+    array([0.375, 0.5  ], dtype=float32)
 
     Args:
       waveform: floats `[samples]` or `[samples, channels]`.

@@ -1,13 +1,5 @@
 """Waveform to mel-spectrogram and image to waveform, piece by piece, in memory that does not grow.
 
-    stream = MelStream(FrontEnd())
-    for waveform in pieces:
-        for mel in stream.push(waveform): ...          # [mels, frames]
-    for mel in stream.finish(): ...
-
-    image, reference_db = recording_to_image(waveform, FrontEnd())     # of a whole recording
-    waveform = image_to_recording(image, reference_db, FrontEnd())
-
 How the input is cut into pieces never changes what comes out. What is compiled is kept, so that it serves all
 recordings of one front end.
 """
@@ -37,6 +29,11 @@ _ANALYSED_FRAMES = 4096
 
 class MelStream:
     """`mel_spectrogram` of one recording that comes in pieces.
+
+    >>> stream = MelStream(FrontEnd())
+    >>> pieces = [*stream.push(np.ones(9000)), *stream.push(np.ones(7000)), *stream.finish()]
+    >>> np.concatenate(pieces, axis=1).shape
+    (128, 63)
 
     Args:
       front_end: the settings.
@@ -95,6 +92,11 @@ class SoundStream:
 
     Each chunk goes on from the end of the one before, which its iterations hold, and where they overlap one
     is faded into the other.
+
+    >>> stream = SoundStream(FrontEnd(), reference_db=0.0, iterations=1)
+    >>> image = np.ones([128, 20, 1], np.float32)
+    >>> sum(len(piece) for piece in (*stream.push(image), *stream.push(image), *stream.finish()))
+    9984
 
     Args:
       front_end: the settings that made the image.
@@ -192,6 +194,10 @@ class SoundStream:
 def recording_to_image(waveform: np.ndarray, front_end: FrontEnd) -> tuple[np.ndarray, float]:
     """`waveform_to_image` for one recording of any length; the image is the same.
 
+    >>> image, reference = recording_to_image(np.zeros(16000), FrontEnd())
+    >>> image.shape, reference
+    ((128, 63, 1), -120.0)
+
     Args:
       waveform: floats `[samples]` at front_end.sample_rate_hz, full scale -1..1.
       front_end: the settings.
@@ -215,7 +221,11 @@ def image_to_recording(
     iterations: int = ITERATIONS,
     samples: int | None = None,
 ) -> np.ndarray:
-    """All of `waveform_chunks`: float32 `[samples]`."""
+    """All of `waveform_chunks`: float32 `[samples]`.
+
+    >>> image_to_recording(np.ones([128, 4, 1], np.float32), 0.0, FrontEnd(), iterations=1, samples=800).shape
+    (800,)
+    """
     return np.concatenate(list(waveform_chunks(image, reference_db, front_end, iterations, samples)))
 
 
@@ -229,6 +239,10 @@ def waveform_chunks(
     on_chunk: Callable[[int], Any] = lambda frames: None,
 ) -> Iterator[np.ndarray]:
     """`image_to_waveform` for one image of any length, in memory that does not grow with it.
+
+    >>> chunks = waveform_chunks(np.ones([128, 99, 1], np.float32), -120.0, FrontEnd(), chunk_frames=50)
+    >>> sum(len(chunk) for chunk in chunks) == FrontEnd().samples(99)
+    True
 
     Args:
       image: float32 `[mels, frames, 1]` in [0, 1].
