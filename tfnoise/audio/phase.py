@@ -122,7 +122,8 @@ def griffin_lim(
     clips = magnitude if magnitude.shape.rank == 3 else magnitude[tf.newaxis]
     transform = stft(front_end.n_fft, front_end.hop, front_end.centre)
     batch, frames = tf.shape(clips)[0], tf.shape(clips)[2]
-    samples = front_end.samples(frames) if samples is None else samples
+    # One at least, as a graph needs where there are no frames.
+    samples = tf.maximum(front_end.samples(frames), 1) if samples is None else samples
     if start == "gradient":
         cycles = _gradient_phase(clips, front_end, _first_phase(prefix, front_end))
     else:
