@@ -81,7 +81,7 @@ def test_connections_that_always_break_fail_and_the_next_run_goes_on(server, get
     monkeypatch.setattr(module, "WAITS_S", (0.5, 1.0, 2.0))
     server.behaviour = Behaviour(cut_after=30_000)
     message = get.refused("audio.tgz: the connection broke off, in each of 4 attempts")
-    assert "goes on from the 120000 of 200000 bytes that are there" in message and [
+    assert "resumes from the 120000 of 200000 bytes that are there" in message and [
         wait for wait in waits if wait
     ] == [0.5, 1.0, 2.0]
     assert get.part.stat().st_size == 120_000

@@ -124,7 +124,7 @@ def test_a_limit_on_files_is_as_a_full_disk(run, run_process, tmp_path):
 
     line = failed(run(runner=run_process, preexec_fn=limit))
     assert "pmqd/.download/audio.tgz.part: no space left on the disk; free some" in line
-    assert f"it goes on from the 100000 of {SIZE} bytes" in line
+    assert f"it resumes from the 100000 of {SIZE} bytes" in line
     assert (tmp_path / "pmqd" / ".download" / "audio.tgz.part").stat().st_size == 100_000
     assert run().status == 0
 

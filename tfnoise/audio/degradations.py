@@ -104,10 +104,11 @@ def reduction_db(envelope: np.ndarray, threshold: float, sample_rate_hz: float) 
     needed = 20 * np.log10(np.maximum(envelope, threshold, dtype=np.float64) / threshold)
     # Falling at a constant rate, the reduction is a running maximum along a sloping line.
     slope = np.arange(len(needed)) * (_RELEASE_DB_PER_S / sample_rate_hz)
-    held = np.maximum.accumulate(needed + slope) - slope
+    recovering = np.maximum.accumulate(needed + slope) - slope
     # Each value in the mean is a maximum over a window that holds the sample, so the mean is enough for it.
     window = 2 * max(1, round(_LOOK_AHEAD_S / 2 * sample_rate_hz)) + 1
-    reduction = uniform_filter1d(maximum_filter1d(held, window, mode="nearest"), window, mode="nearest")
+    highest = maximum_filter1d(recovering, window, mode="nearest")
+    reduction = uniform_filter1d(highest, window, mode="nearest")
     # A running mean ends a rounding error below zero.
     return np.maximum(reduction, 0, out=reduction)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from tfnoise.errors import InputError
 
-#: The file name suffixes, in lower case, by which a folder's audio files are known.
+#: The file name suffixes, in lower case, that mark audio files.
 AUDIO_SUFFIXES = tuple(".wav .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .caf .rf64 .w64".split())
 
 # Beyond these a header is wrong, and resampling from it would make gigabytes out of a small file.
@@ -158,37 +158,34 @@ def open_sound(path: str | os.PathLike[str]) -> Iterator[tuple[AudioInfo, Iterat
 
 
 def _checked_pieces(info: AudioInfo, sound: Any) -> Iterator[np.ndarray]:
-    found = 0
-    for piece in _pieces(info, sound, 0, None):
+    for number, piece in enumerate(_pieces(info, sound, 0, None)):
         # The last piece may be empty, and that of an empty file is.
-        problem = sample_problem(info.path, piece) if len(piece) or not found else ""
+        problem = sample_problem(info.path, piece) if len(piece) or not number else ""
         if problem:
             raise InputError(problem)
-        found += len(piece)
         yield piece
 
 
 def _pieces(info: AudioInfo, sound: Any, first_sample: int, sample_count: int | None) -> Iterator[np.ndarray]:
     """The samples of an open file, or of a part of it, at least one piece."""
     step = max(1, _VALUES_A_PIECE // info.channels)
-    left = _UNKNOWN_SAMPLES if sample_count is None else sample_count
-    found = 0
+    end = _UNKNOWN_SAMPLES if sample_count is None else sample_count
+    samples = 0
     with _sound_errors(info.path):
         if first_sample:
             sound.seek(first_sample)
     while True:
-        asked = min(step, left)
+        length = min(step, end - samples)
         with _sound_errors(info.path):
-            piece = sound.read(asked, dtype="float32", always_2d=True)
-        found += len(piece)
-        left -= len(piece)
+            piece = sound.read(length, dtype="float32", always_2d=True)
+        samples += len(piece)
         yield piece
-        if len(piece) < asked or not left:
+        if len(piece) < length or samples == end:
             break
     if sample_count is None and info.container in _EXACT_CONTAINERS:
         sample_count = info.samples - first_sample
-    if sample_count is not None and found < sample_count:
-        raise InputError(_cut_short(info.path, first_sample + sample_count, first_sample + found))
+    if sample_count is not None and samples < sample_count:
+        raise InputError(_cut_short(info.path, first_sample + sample_count, first_sample + samples))
 
 
 def sample_problem(path: str, samples: np.ndarray, minimum_samples: int = 1) -> str:
@@ -196,8 +193,8 @@ def sample_problem(path: str, samples: np.ndarray, minimum_samples: int = 1) -> 
     if len(samples) == 0:
         return f"{path}: holds no samples; leave it out"
     if len(samples) < minimum_samples:
-        found = f"{len(samples)} samples where at least {minimum_samples} are needed"
-        return f"{path}: is too short: {found}; leave it out"
+        counts = f"{len(samples)} samples where at least {minimum_samples} are needed"
+        return f"{path}: is too short: {counts}; leave it out"
     # Any NaN or infinity survives in a sum, which needs no array as large as the samples.
     with np.errstate(invalid="ignore"):
         total = np.sum(samples, dtype=np.float64)
@@ -259,9 +256,9 @@ def _one_line(text: Any) -> str:
     return " ".join(str(text).split()).rstrip(".")
 
 
-def _cut_short(path: str, claimed: int, found: int) -> str:
+def _cut_short(path: str, claimed: int, actual: int) -> str:
     return (
-        f"{path}: is cut short or damaged: its header says {claimed} samples, {found} are there; replace it"
+        f"{path}: is cut short or damaged: its header says {claimed} samples, {actual} are there; replace it"
     )
 
 
@@ -312,8 +309,7 @@ def _wav_samples(source: BinaryIO) -> int | None:
             return None
         name, length = struct.unpack("<4sI", head)
         if name == b"data":
-            known = block_align > 0 and length < _UNKNOWN_WAV_BYTES
-            return length // block_align if known else None
+            return length // block_align if block_align and length < _UNKNOWN_WAV_BYTES else None
         if name == b"fmt ":
             body = source.read(min(length, 16))
             block_align = struct.unpack("<H", body[12:14])[0] if len(body) == 16 else 0

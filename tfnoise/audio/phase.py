@@ -24,7 +24,7 @@ STARTS = ("gradient", "random")
 # A Hann window of n samples is like a Gaussian exp(-pi t ** 2 / (_GAUSSIAN * n ** 2)); Prusa and Sondergaard,
 # "Real-time spectrogram inversion using phase gradient heap integration", DAFx 2016, table 1.
 _GAUSSIAN = 0.25645
-# Magnitudes below this share of the clip's largest tell nothing of the phase.
+# Magnitudes below this share of the clip's largest say nothing of the phase.
 _LEAST_SHARE = 1e-6
 _TINY = 1e-20
 _GROUP_FRAMES = 1056
@@ -98,7 +98,7 @@ def griffin_lim(
       seeds: of a random start: one for all clips or one a clip, so that a clip does not depend on its batch.
       momentum: 0 or more; above 1 it diverges.
       relaxation: 1 to below 2.
-      prefix: float32 `[batch, n]`, n at least n_fft: what the waveforms begin with, where they go on from
+      prefix: float32 `[batch, n]`, n at least n_fft: what the waveforms begin with, where they continue
         others. The iterations hold it, so that the rest joins it in phase; what is returned is near it. Not
         with frames that are centred.
 

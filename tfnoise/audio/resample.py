@@ -14,7 +14,7 @@ def resample(waveform: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     Args:
       waveform: floats `[samples]` or `[samples, channels]`.
       from_hz: the waveform's sample rate.
-      to_hz: the sample rate wanted.
+      to_hz: the sample rate of the result.
 
     Returns:
       float32 of the same number of axes, with round(samples * to_hz / from_hz) samples; the input itself, as
@@ -48,7 +48,7 @@ class Resampler:
 
     Args:
       from_hz: the recording's sample rate.
-      to_hz: the sample rate wanted.
+      to_hz: the sample rate of the result.
       channels: of the recording.
 
     Raises:
@@ -77,8 +77,9 @@ class Resampler:
         waveform = np.ascontiguousarray(waveform, np.float32)
         if self._stream is None:
             return waveform
-        found = self._stream.resample_chunk(waveform.squeeze(1) if waveform.shape[1] == 1 else waveform, last)
-        return found.reshape(-1, waveform.shape[1])
+        # Of one channel soxr takes and gives `[samples]`.
+        piece = self._stream.resample_chunk(waveform.squeeze(1) if waveform.shape[1] == 1 else waveform, last)
+        return piece.reshape(-1, waveform.shape[1])
 
 
 def fitted(waveform: np.ndarray, samples: int) -> np.ndarray:

@@ -37,7 +37,7 @@ class MelStream:
 
     Args:
       front_end: the settings.
-      frames_at_once: how many frames are given at a time; they may differ in the last place with it.
+      frames_at_once: frames yielded at a time; they may differ in the last place with it.
     """
 
     def __init__(self, front_end: FrontEnd, frames_at_once: int | None = None):
@@ -90,7 +90,7 @@ class MelStream:
 class SoundStream:
     """The waveform of one image that comes in pieces.
 
-    Each chunk goes on from the end of the one before, which its iterations hold, and where they overlap one
+    Each chunk continues the end of the one before, which its iterations keep, and where they overlap one
     is faded into the other.
 
     >>> stream = SoundStream(FrontEnd(), reference_db=0.0, iterations=1)

@@ -57,7 +57,7 @@ def natural_images(
     parallel_calls: int | None = None,
     with_waveforms: bool = False,
 ) -> tf.data.Dataset:
-    """The images of clips, in their order, one element a clip; one that cannot be used is told, not dropped.
+    """The images of clips, in their order, one element a clip; one that cannot be used is reported.
 
     The channels are averaged, the rate is changed to the front end's, and the image is cut on the right to a
     whole multiple of `multiple` frames. Headers are read now; the audio is read anew in every pass.
@@ -76,7 +76,7 @@ def natural_images(
         reference_db: float32 `[]`, dB as in `reference_db`; of a clip with a problem, its floor.
         problem: string `[]`, "" or one line that names the file and what is wrong with it: missing, damaged,
           too short, not finite, or silent.
-        waveform: if asked for, float32 `[samples]`, mono at the front end's rate, as far as the image goes.
+        waveform: with_waveforms, float32 `[samples]`, mono at the front end's rate, as far as the image goes.
 
     Raises:
       ValueError: when `multiple` is below 1.

@@ -121,7 +121,7 @@ class Source:
 
 
 def sources(clips: Sequence[Clip]) -> list[Source]:
-    """The clips with names of their own, as a list tells originals apart by artist, title and start.
+    """The clips with names of their own, as a list distinguishes originals by artist, title and start.
 
     Args:
       clips: the clips, as from `list_clips`.
@@ -290,7 +290,7 @@ def write_set(
 
 
 def why_not_ours(folder: Path) -> str:
-    """What tells that a folder is no set that `write_set` wrote and nobody changed; "" if nothing does.
+    """Why a folder is no set that `write_set` wrote and nobody changed; "" if it is one.
 
     A set with ratings, as PMQD itself, is not: somebody's work is in it.
     """

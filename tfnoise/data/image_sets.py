@@ -1,4 +1,4 @@
-"""Sets of audio as `tf.data.Dataset`s of mel-spectrogram images with what is known about each clip.
+"""Sets of audio as `tf.data.Dataset`s of mel-spectrogram images with the metadata of each clip.
 
     for clip in tfnoise.data.pmqd("pmqd"):                   # the originals, the paper's test set
         clip["image"], clip["genre"], clip["id"]
@@ -84,7 +84,7 @@ def pmqd(
       A dataset, in a deterministic order and of known cardinality where it is cached, of dictionaries:
         image: float32 `[mels, frames, 1]` in [0, 1].
         reference_db: float32 `[]`, dB: what the image's 1 stands for.
-        id, path, genre, degradation: strings `[]`; "" for what is not known.
+        id, path, genre, degradation: strings `[]`; "" where absent.
         intensity: float32 `[]`, how strongly it is degraded; 0 for originals.
         rating: float32 `[]`, 1 to 5; NaN where there is none.
         original_id: string `[]`, the id of the clip that it was made of: the original of the same artist,
@@ -203,7 +203,7 @@ def _image_set(
 
 
 def _images(clips: Sequence[Clip], options: _Options) -> tuple[tf.data.Dataset, dict[int, str]]:
-    """The images, and by its place what is wrong with a clip, where that is known before it is read."""
+    """The images, and by a clip's index what is wrong with it, where they are cached."""
 
     def decoded() -> tf.data.Dataset:
         return natural_images(clips, options.front_end, options.multiple)

@@ -1,6 +1,6 @@
-"""Patches of natural audio to train on: what a model can learn that is allowed to hear music.
+"""Patches of natural audio to train on: the bound that training on noise is compared with.
 
-The ceiling that learning from noise is compared with. As with noise, patch i depends on the seed and on i.
+As with noise, patch i depends on the seed and on i alone.
 """
 
 from __future__ import annotations
@@ -41,13 +41,11 @@ def training_images(folder: str | os.PathLike[str], front_end: FrontEnd, patch_s
             f"patches of {patch_size} pixels do not fit in {front_end.mels} mels; use smaller ones"
         )
     clips = list_clips(folder)
-    found = [
-        (item["image"], item["problem"].decode("utf-8", "replace"))
-        for item in natural_images(clips, front_end, multiple=1).as_numpy_iterator()
-    ]
-    images = [image for image, problem in found if not problem and image.shape[1] >= patch_size]
+    items = list(natural_images(clips, front_end, multiple=1).as_numpy_iterator())
+    images = [item["image"] for item in items if item["image"].shape[1] >= patch_size]
     if not images:
-        reason = next((problem for _, problem in found if problem), f"all are under {patch_size} frames")
+        problems = [item["problem"].decode("utf-8", "replace") for item in items if item["problem"]]
+        reason = problems[0] if problems else f"all are under {patch_size} frames"
         raise InputError(f"{folder}: none of its {len(clips)} clips can be trained on; the first: {reason}")
     return images
 
@@ -104,6 +102,6 @@ def _below(draw: tf.Tensor, count: int) -> tf.Tensor:
 def _mask(seed: tf.Tensor, patch_size: int, share: float) -> tf.Tensor:
     squares = -(-patch_size // MASK_SIDE)
     draws = tf.random.stateless_uniform([squares, squares], tf.random.experimental.stateless_fold_in(seed, 1))
-    kept = tf.cast(draws >= share, tf.float32)
-    kept = tf.repeat(tf.repeat(kept, MASK_SIDE, axis=0), MASK_SIDE, axis=1)
-    return kept[:patch_size, :patch_size, tf.newaxis]
+    mask = tf.cast(draws >= share, tf.float32)
+    mask = tf.repeat(tf.repeat(mask, MASK_SIDE, axis=0), MASK_SIDE, axis=1)
+    return mask[:patch_size, :patch_size, tf.newaxis]

@@ -83,14 +83,14 @@ def batched_by_index(
     worker: int,
 ) -> tf.data.Dataset:
     """Batches, without end, of what a function makes of an image's index (int64); see `noise_images`."""
-    mine = batch_size * batches_per_step
+    share = batch_size * batches_per_step
 
     def index(place: tf.Tensor) -> tf.Tensor:
-        return first_image + place // mine * (workers * mine) + worker * mine + place % mine
+        return first_image + place // share * (workers * share) + worker * share + place % share
 
     indices = tf.data.Dataset.counter().map(index)
-    made = indices.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return made.batch(batch_size, drop_remainder=True).prefetch(4)
+    images = indices.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return images.batch(batch_size, drop_remainder=True).prefetch(4)
 
 
 def uniform(seed: tf.Tensor, height: int, width: int, channels: int) -> tf.Tensor:
@@ -166,7 +166,7 @@ def mixed_families(noise: str) -> list[str]:
     """The families of a name like "streaked" or "streaked+dead_leaves"; one named twice comes twice as often.
 
     Raises:
-      ValueError: one is unknown; the message lists the known ones.
+      ValueError: one is unknown; the message lists the families.
     """
     names = [name.strip() for name in noise.split("+")]
     for name in names:

@@ -242,7 +242,7 @@ class _ResumingDownloader:
 
     def _remedy(self) -> str:
         kept = size_of(self._part)
-        resumes = f": it goes on from the {kept} of {self._size_bytes} bytes that are there" if kept else ""
+        resumes = f": it resumes from the {kept} of {self._size_bytes} bytes that are there" if kept else ""
         return f"then run the same command again{resumes}"
 
 
