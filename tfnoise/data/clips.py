@@ -1,10 +1,5 @@
 """Clips of real audio as a `tf.data.Dataset` of mel-spectrogram images.
 
-    clips = list_clips("pmqd")
-    for item in natural_images(clips, FrontEnd()):
-        if item["problem"] == "":
-            image = item["image"]      # [128, frames, 1]
-
 16- and 24-bit WAV and FLAC files are read and decoded in the graph, by tensorflow-io; the rest by soundfile.
 """
 
@@ -61,6 +56,12 @@ def natural_images(
 
     The channels are averaged, the rate is changed to the front end's, and the image is cut on the right to a
     whole multiple of `multiple` frames. Headers are read now; the audio is read anew in every pass.
+
+    >>> import soundfile, tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+    ...     soundfile.write(file.name, np.sin(np.arange(16000)), 16000)
+    ...     [item["image"].shape for item in natural_images([Clip(file.name, "a")], FrontEnd())]
+    [TensorShape([128, 48, 1])]
 
     Args:
       clips: the clips, as from `list_clips`.

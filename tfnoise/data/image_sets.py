@@ -1,9 +1,5 @@
 """Sets of audio as `tf.data.Dataset`s of mel-spectrogram images with the metadata of each clip.
 
-    for clip in tfnoise.data.pmqd("pmqd"):                   # the originals, the paper's test set
-        clip["image"], clip["genre"], clip["id"]
-    images = tfnoise.data.recordings("music").map(lambda clip: clip["image"]).batch(16)
-
 Audio is decoded once: the images are cached on disk, by the files' content and the settings.
 """
 
@@ -66,6 +62,9 @@ def pmqd(
     on_clip: Callable[[], Any] = lambda: None,
 ) -> tf.data.Dataset:
     """The clips of PMQD, or of another set with a list in its form, in the list's order.
+
+    >>> for clip in pmqd("pmqd"):  # doctest: +SKIP
+    ...     clip["image"], clip["genre"], clip["id"]
 
     Args:
       folder: holds pmqd.csv and audio/; a folder, or its URL. `bin/prepare_pmqd` makes one. A folder without
@@ -133,6 +132,12 @@ def recordings(
     on_clip: Callable[[], Any] = lambda: None,
 ) -> tf.data.Dataset:
     """Any audio in a folder, cut into clips of one length, sorted by path.
+
+    >>> import numpy as np, soundfile, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(f"{folder}/a.wav", np.sin(np.arange(16000)), 16000)
+    ...     [clip["id"] for clip in recordings(folder, 0.5, cache=False).as_numpy_iterator()]
+    [b'a.wav#0', b'a.wav#1']
 
     Args:
       folder: a folder of audio files, read recursively; or one file; or the URL of a file, or of a folder

@@ -44,6 +44,9 @@ def noise_images(
     Every image has a seed of its own, (`seed`, its index), so that the stream does not depend on the batch
     size or on where it was started: image 1,000 is the same after a restart at `first_image=1000`.
 
+    >>> next(iter(noise_images(32, 32, batch_size=4, family="streaked"))).shape
+    TensorShape([4, 32, 32, 1])
+
     Args:
       height, width, channels: of an image, pixels.
       batch_size: images in a batch.
