@@ -1,4 +1,4 @@
-"""Endless noise: uniform, never the same image twice, the same stream however it is read."""
+"""Endless noise: never the same image twice, the same stream however it is read; the structure of families."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnoise.data.noise import noise_images
+from tfnoise.data.noise import FAMILIES, _interpolation, noise_images
 
 
 def first(count: int, batch_size: int = 8, size: int = 16, **options) -> np.ndarray:
@@ -76,3 +76,106 @@ def test_neighbouring_pixels_and_images_are_not_correlated():
         images[1:] * images[:-1],
     ):
         assert product.mean() * 12 == pytest.approx(0, abs=0.01)
+
+
+def images(family: str, count: int = 60, height: int = 64, width: int = 64, **options) -> np.ndarray:
+    """`[count, height, width]`."""
+    batches = noise_images(height, width, 10, family=family, **options).take(-(-count // 10))
+    return np.concatenate([batch.numpy() for batch in batches])[:count, ..., 0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_values_are_finite_and_in_the_unit_interval_at_any_size(family):
+    for height, width in ((64, 64), (16, 100), (33, 17)):
+        found = images(family, 10, height, width)
+        assert found.shape == (10, height, width) and found.dtype == np.float32
+        assert found.min() >= 0 and found.max() <= 1 and found.std() > 0.01
+        assert len({image.tobytes() for image in found}) == 10
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_image_depends_on_the_seed_and_its_number_alone(family):
+    whole = images(family, 30, seed=3)
+    np.testing.assert_array_equal(images(family, 20, seed=3, first_image=7), images(family, 30, seed=3)[7:27])
+    tf.random.set_seed(5)
+    np.testing.assert_array_equal(images(family, 30, seed=3), whole)
+    assert not np.array_equal(images(family, 30, seed=4), whole)
+
+
+def test_uniform_is_what_it_always_was():
+    """Trainings of before go on and are repeated."""
+    expected = tf.random.stateless_uniform([64, 64, 1], tf.constant([3, 5], tf.int64))[..., 0]
+    np.testing.assert_array_equal(images("uniform", 1, seed=3, first_image=5)[0], expected)
+
+
+@pytest.mark.parametrize("family", ["brown", "pink+brown", "pink+", ""])
+def test_an_unknown_family_is_named(family):
+    with pytest.raises(ValueError, match="unknown noise"):
+        noise_images(16, 16, 1, family=family)
+
+
+def test_of_several_families_images_take_turns_and_are_what_each_family_makes():
+    mixed = images("pink+streaked+pink", 12, seed=3, first_image=3)
+    for place, image in enumerate(mixed):
+        family = "streaked" if place % 3 == 1 else "pink"
+        np.testing.assert_array_equal(image, images(family, 1, seed=3, first_image=3 + place)[0])
+
+
+def _neighbours(found: np.ndarray, axis: int, distance: int = 1) -> float:
+    """The mean over images of the correlation of pixels at a distance."""
+    centred = found - found.mean(axis=(1, 2), keepdims=True)
+    moved = np.roll(centred, distance, axis=axis)
+    cut = [slice(None)] * 3
+    cut[axis] = slice(distance, None)
+    return float(np.mean((centred * moved)[tuple(cut)]) / np.mean(centred**2))
+
+
+def test_families_without_structure_have_none():
+    for family in ("uniform", "gaussian", "contrast"):
+        found = images(family)
+        assert abs(_neighbours(found, 1)) < 0.02 and abs(_neighbours(found, 2)) < 0.02
+
+
+def test_families_with_structure_have_it_at_all_scales():
+    for family in ("multiscale", "streaked", "pink", "dead_leaves"):
+        found = images(family)
+        near, far = _neighbours(found, 2), _neighbours(found, 2, 16)
+        assert near > 0.4 and near > far > 0
+
+
+def test_moments_of_gaussian_and_contrast():
+    found = images("gaussian")
+    assert found.mean() == pytest.approx(0.5, abs=0.01) and 0.24 < found.std() < 0.29
+    deviations = images("contrast").std(axis=(1, 2))
+    assert deviations.min() < 0.06 and deviations.max() > 0.18
+
+
+def test_pink_noise_falls_with_the_square_of_the_frequency():
+    found = images("pink", 100)
+    spectrum = np.mean(np.abs(np.fft.fft2(found - found.mean(axis=(1, 2), keepdims=True))) ** 2, axis=0)
+    ratio = np.mean([spectrum[0, 2], spectrum[2, 0]]) / np.mean([spectrum[0, 16], spectrum[16, 0]])
+    assert ratio == pytest.approx(64, rel=0.3)
+
+
+def test_streaks_are_longer_one_way_or_the_other():
+    """Multiscale noise is alike both ways; a streaked image often is not."""
+
+    def spread(family: str) -> float:
+        found = images(family, 100)
+        ways = [[_neighbours(image[None], axis, 4) for axis in (1, 2)] for image in found]
+        return float(np.mean(np.abs(np.diff(ways, axis=1))))
+
+    assert spread("streaked") > 2 * spread("multiscale")
+
+
+@pytest.mark.parametrize("spacing", [1, 2, 4, 16, 64])
+def test_interpolation_has_weights_that_add_up_to_one(spacing):
+    for shift in (0.0, 0.4, 0.999):
+        matrix = _interpolation(50, spacing, -(-50 // spacing) + 2, tf.constant(shift)).numpy()
+        np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-5)
+        assert (matrix > 0).sum(1).max() <= 2
+
+
+def test_the_flag_knows_all_families(repo_root):
+    text = (repo_root / "bin" / "train").read_text()
+    assert all(family in text for family in FAMILIES)

@@ -279,7 +279,6 @@ def unpack(
     into: Path,
     on_bytes: OnBytes = lambda done: None,
     only: Collection[str] | None = None,
-    limit_bytes: int | None = None,
 ) -> dict[str, int]:
     """Writes the files of a .tgz file, all of which must lie in a folder audio/ of it, to another folder.
 
@@ -290,7 +289,6 @@ def unpack(
       into: where to, a folder that does not exist yet.
       on_bytes: called with the number of bytes of the archive that were read.
       only: names of the files to write; None: all.
-      limit_bytes: the most that the archive may hold; None: 20 times its size.
 
     Returns:
       The size of each file by its path below audio/.
@@ -299,8 +297,7 @@ def unpack(
       ArchiveError: a member is not safe, or the archive is damaged; what was written is no good then.
       InputError: a file cannot be written.
     """
-    if limit_bytes is None:
-        limit_bytes = max(_ALWAYS_ALLOWED_BYTES, _LARGEST_RATIO * archive.stat().st_size)
+    limit_bytes = max(_ALWAYS_ALLOWED_BYTES, _LARGEST_RATIO * archive.stat().st_size)
     files: dict[str, int] = {}
     into.mkdir()
     try:
