@@ -1,4 +1,4 @@
-"""Endless noise: never the same image twice, the same stream however it is read; the structure of families."""
+"""Endless noise: never the same image twice, the same stream however it is read; structure of the families."""
 
 from __future__ import annotations
 
