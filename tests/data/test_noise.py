@@ -1,4 +1,4 @@
-"""Endless noise: never the same image twice, the same stream however it is read; structure of the families."""
+"""Endless noise: never the same image twice, the same stream however it is read; the families' structure."""
 
 from __future__ import annotations
 
