@@ -185,7 +185,7 @@ def test_the_gain_alone_keeps_the_threshold_and_is_smooth(clips):
         assert np.all(np.abs(np.diff(reduction)) < 0.38)
 
 
-def test_the_gain_falls_before_a_peak_and_recovers_as_told():
+def test_the_gain_falls_before_a_peak_and_recovers_at_its_rate():
     envelope = np.zeros(RATE_HZ)
     envelope[8000] = 1.0
     reduction = reduction_db(envelope, 0.1, RATE_HZ)
@@ -266,7 +266,7 @@ def test_noise_shorter_than_a_low_note_has_the_low_notes_too():
 
 
 @pytest.mark.parametrize("intensity, expected_db", [(0, 25), (40, 15), (100, 0)])
-def test_the_signal_to_noise_ratio_is_as_told(intensity, expected_db, clips):
+def test_the_signal_to_noise_ratio_follows_the_intensity(intensity, expected_db, clips):
     waveform = np.stack([clips["voice_low"], clips["drums_rock"]], axis=1)
     added = noise(waveform, RATE_HZ, intensity) - waveform
     assert 20 * np.log10(rms(waveform) / rms(added)) == pytest.approx(expected_db, abs=0.01)

@@ -47,8 +47,8 @@ def test_a_saved_model_has_stock_operations_only_and_takes_any_length(model, tmp
     names |= {node.op for function in graph.library.function for node in function.node_def}
     assert not {name for name in names if "PyFunc" in name or "Xla" in name or "IO>" in name}
     for batch, samples in ((1, 1000), (5, 2345)):
-        given = tf.random.stateless_uniform([batch, samples], [0, 0], -1, 1)
-        shapes = sorted(tuple(value.shape) for value in served(given).values())
+        waveforms = tf.random.stateless_uniform([batch, samples], [0, 0], -1, 1)
+        shapes = sorted(tuple(value.shape) for value in served(waveforms).values())
         frames = FRONT_END.frames(samples)
         assert shapes == sorted([(batch,), (batch, FRONT_END.samples(frames)), (batch, 32, frames, 1)])
 

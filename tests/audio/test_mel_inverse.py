@@ -34,8 +34,8 @@ def twin(mel: np.ndarray, filters: np.ndarray, iterations: int) -> np.ndarray:
 def test_equals_the_twin(front_end):
     mel = mel_spectrogram(SYNTHETIC[0], front_end)
     expected = twin(mel.numpy().astype(np.float64), mel_filterbank(front_end).astype(np.float64), 5)
-    found = mel_to_magnitude(mel, front_end, iterations=5).numpy() ** front_end.power
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * expected.max())
+    result = mel_to_magnitude(mel, front_end, iterations=5).numpy() ** front_end.power
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-4 * expected.max())
 
 
 def errors(waveform: np.ndarray, front_end: FrontEnd) -> tuple[np.ndarray, np.ndarray]:
@@ -44,13 +44,13 @@ def errors(waveform: np.ndarray, front_end: FrontEnd) -> tuple[np.ndarray, np.nd
     mel = mel_spectrogram(waveform, front_end).numpy()
     filters = mel_filterbank(front_end).astype(np.float64)
     clipped = np.sqrt(np.maximum(np.linalg.pinv(filters) @ mel, 0))
-    found = []
+    result = []
     for made in (mel_to_magnitude(mel, front_end).numpy(), clipped):
         floor = mel.max() * 1e-8
         levels = [10 * np.log10(np.maximum(values, floor)) for values in (filters @ made**2, mel)]
         distance = np.linalg.norm(made - true) / np.linalg.norm(true)
-        found.append([distance, np.sqrt(np.mean(np.square(levels[0] - levels[1])))])
-    return np.array(found[0]), np.array(found[1])
+        result.append([distance, np.sqrt(np.mean(np.square(levels[0] - levels[1])))])
+    return np.array(result[0]), np.array(result[1])
 
 
 @pytest.mark.parametrize("waveform", SYNTHETIC[:3])

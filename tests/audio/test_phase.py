@@ -59,8 +59,8 @@ def test_equals_the_published_iteration(synthetic):
     turns = np.exp(2j * np.pi * cycles)
     turns[:, [0, -1]] = turns[:, [0, -1]].real
     expected = fast_griffin_lim_twin(magnitude, turns, 4)
-    found = griffin_lim(magnitude, SMALL, 4, waveform.shape[1], seeds=[3, 4], **FAST)
-    np.testing.assert_allclose(found, expected, atol=2e-3 * np.abs(expected).max())
+    result = griffin_lim(magnitude, SMALL, 4, waveform.shape[1], seeds=[3, 4], **FAST)
+    np.testing.assert_allclose(result, expected, atol=2e-3 * np.abs(expected).max())
 
 
 def test_the_start_follows_a_sine():

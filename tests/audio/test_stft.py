@@ -43,10 +43,10 @@ def test_equals_numpy(n_fft, hop, centre):
     expected = spectrum_of(waveform, n_fft, hop, centre)
     transform = stft(n_fft, hop, centre)
     spectrum = transform.spectrum(transform.rows(tf.constant(waveform), expected.shape[2]))
-    found = complex_of(transform, spectrum, 2)
+    result = complex_of(transform, spectrum, 2)
     assert sorted(set(transform.bins)) == list(range(n_fft // 2 + 1))
     tolerance = 2e-6 * np.abs(expected).max()
-    np.testing.assert_allclose(found, expected[:, transform.bins].transpose(1, 0, 2), rtol=0, atol=tolerance)
+    np.testing.assert_allclose(result, expected[:, transform.bins].transpose(1, 0, 2), rtol=0, atol=tolerance)
     if n_fft > 2:
         by_bin = magnitude_spectrogram(waveform, FrontEnd(n_fft=n_fft, hop=hop, mels=1, centre=centre))
         np.testing.assert_allclose(by_bin, np.abs(expected), rtol=0, atol=tolerance)
@@ -61,9 +61,9 @@ def test_there_and_back_is_the_same(n_fft, hop):
     again = transform.overlap_added(transform.spectrum(rows), transform.overlap_gain(frames, 6000))
     np.testing.assert_allclose(transform.waveform(rows, 6000), waveform, atol=0)
     covered = (frames - 1) * hop
-    found = transform.waveform(again, 6000).numpy()
-    assert found.shape == waveform.shape
-    np.testing.assert_allclose(found[:, :covered], waveform[:, :covered], atol=2e-5)
+    result = transform.waveform(again, 6000).numpy()
+    assert result.shape == waveform.shape
+    np.testing.assert_allclose(result[:, :covered], waveform[:, :covered], atol=2e-5)
 
 
 @pytest.mark.parametrize("n_fft,hop", [(64, 16), (60, 20), (33, 10)])
@@ -90,10 +90,10 @@ def test_overlap_adding_is_least_squares(n_fft, hop):
     real = (transform.bins == 0) | (2 * transform.bins == n_fft)
     parts[1] = tf.where(real[:, None], 0.0, parts[1])
     rows = transform.overlap_added(tf.stack(parts), transform.overlap_gain(frames, length))
-    found = transform.waveform(rows, length).numpy()
+    result = transform.waveform(rows, length).numpy()
     enough = cover > 0.02 * cover.max()
-    np.testing.assert_allclose(found[:, enough], (total / np.maximum(cover, 1e-9))[:, enough], atol=1e-4)
-    assert np.abs(found).max() <= np.abs(total / np.maximum(cover, 0.01 * cover.max())).max() * 1.001
+    np.testing.assert_allclose(result[:, enough], (total / np.maximum(cover, 1e-9))[:, enough], atol=1e-4)
+    assert np.abs(result).max() <= np.abs(total / np.maximum(cover, 0.01 * cover.max())).max() * 1.001
 
 
 def test_refuses_a_transform_that_would_take_gigabytes():

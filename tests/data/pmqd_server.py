@@ -1,4 +1,4 @@
-"""A small release in PMQD's layout, and a web server for it that can be told how to misbehave."""
+"""A small release in PMQD's layout, and a web server for it that misbehaves as a test asks."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def tgz(entries: list[tuple[tarfile.TarInfo | str, bytes | None]]) -> bytes:
 
 def wav_files(names: list[str] = NAMES) -> dict[str, bytes]:
     """24-bit stereo at 48 kHz, as PMQD's, but short."""
-    found = {}
+    files = {}
     for number, name in enumerate(names):
         target = io.BytesIO()
         sound = np.random.default_rng(number).uniform(-0.5, 0.5, [9600, 2])
         soundfile.write(target, sound, 48000, subtype="PCM_24", format="WAV")
-        found[name] = target.getvalue()
-    return found
+        files[name] = target.getvalue()
+    return files
 
 
 def rows(names: list[str] = NAMES) -> str:
@@ -148,8 +148,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         state, how = self.state, self.state.behaviour
         if self.path != "/audio.tgz" and not self.path.startswith("/elsewhere/"):
             how = Behaviour()
-        asked = self.headers.get("Range")
-        entry = [self.path, asked, 0]
+        range_header = self.headers.get("Range")
+        entry = [self.path, range_header, 0]
         state.log.append(entry)
         content = state.files.get(self.path.rsplit("/", 1)[1])
         if how.status and how.failures > 0:
@@ -165,8 +165,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return self.end_headers()
         start, end = 0, len(content)
         validator = self.headers.get("If-Range")
-        if asked and how.ranges and (not how.honours_if_range or validator in (None, how.etag)):
-            start = int(re.fullmatch(r"bytes=(\d+)-", asked).group(1))
+        if range_header and how.ranges and (not how.honours_if_range or validator in (None, how.etag)):
+            start = int(re.fullmatch(r"bytes=(\d+)-", range_header).group(1))
             if start >= len(content) or how.unsatisfiable:
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{len(content)}")
@@ -175,8 +175,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if how.longest_range:
                 end = min(end, start + how.longest_range)
             self.send_response(206)
-            given = how.wrong_content_range or f"bytes {start}-{end - 1}/{len(content)}"
-            self.send_header("Content-Range", given)
+            content_range = how.wrong_content_range or f"bytes {start}-{end - 1}/{len(content)}"
+            self.send_header("Content-Range", content_range)
         else:
             self.send_response(200)
         if how.etag:

@@ -1,4 +1,4 @@
-"""The cache of images: found by content and settings, whole or not there, made anew when damaged."""
+"""The cache of images: named by content and settings, whole or not there, rebuilt when damaged."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_name_follows_content_and_settings(folder, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "empty", "one record less"])
-def test_a_damaged_cache_is_made_anew(folder, tmp_path, damage):
+def test_a_damaged_cache_is_rebuilt(folder, tmp_path, damage):
     clips = list_clips(folder)
     path = cache_path(clips, FRONT_END, 16, tmp_path)
     expected = items_of(clips, path)
@@ -105,11 +105,11 @@ from tfnoise.data import list_clips, natural_images
 from tfnoise.data.cache import cache_path, cached
 clips = list_clips(sys.argv[1])
 front_end = FrontEnd(n_fft=512, hop=128, mels=32)
-def tell():
+def on_clip():
     print("clip", flush=True)
     sys.stdin.readline()
 path = cache_path(clips, front_end, 16, pathlib.Path(sys.argv[2]))
-cached(lambda: natural_images(clips, front_end), path, len(clips), 32, tell)
+cached(lambda: natural_images(clips, front_end), path, len(clips), 32, on_clip)
 """
 
 
@@ -144,14 +144,14 @@ def test_a_killed_process_leaves_nothing_that_the_next_trips_over(folder, tmp_pa
     assert {entry.name for entry in cache.iterdir()} == {path.name, other.name}
 
 
-def test_a_cache_that_cannot_be_written_is_told(folder, tmp_path):
+def test_a_cache_that_cannot_be_written_is_reported(folder, tmp_path):
     clips = list_clips(folder)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"file: cannot hold the cache \(.*\); free some space, or name"):
         items_of(clips, tmp_path / "file" / "a.tfrecord")
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(folder, tmp_path, repo_root):
+def test_a_full_disk_is_reported_and_leaves_nothing(folder, tmp_path, repo_root):
     script = (
         "import resource, signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

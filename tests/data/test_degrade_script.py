@@ -112,20 +112,20 @@ def test_files_hold_what_the_functions_give_and_nothing_clips(folder, tmp_path):
     assert not problems
     factors = []
     for source, of_clip in made:
-        given, rate_hz = soundfile.read(source.clip.path, dtype="float32", always_2d=True)
-        expected = [given]
+        samples, rate_hz = soundfile.read(source.clip.path, dtype="float32", always_2d=True)
+        expected = [samples]
         for name in DEGRADATIONS:
-            expected.append(degrade(given, rate_hz, name, 30.0, clip_seed(given, 5)))
+            expected.append(degrade(samples, rate_hz, name, 30.0, clip_seed(samples, 5)))
         factors.append(1 / max(1, *(np.max(np.abs(waveform)) for waveform in expected)))
         for version, waveform in zip(of_clip, expected):
-            found, _ = soundfile.read(place / "audio" / version.file_name, always_2d=True)
-            np.testing.assert_allclose(found, factors[-1] * waveform, rtol=0, atol=1.1 / 2**23)
+            written, _ = soundfile.read(place / "audio" / version.file_name, always_2d=True)
+            np.testing.assert_allclose(written, factors[-1] * waveform, rtol=0, atol=1.1 / 2**23)
             if factors[-1] == 1 and version.degradation == "original":
-                np.testing.assert_array_equal(found.astype(np.float32), given)
+                np.testing.assert_array_equal(written.astype(np.float32), samples)
     assert factor == pytest.approx(min(factors)) and 0.2 < factor < 0.8 and factors.count(1) == 2
 
 
-def test_a_clip_that_would_fill_the_memory_is_left_out(folder, tmp_path, monkeypatch):
+def test_a_clip_that_would_fill_the_memory_is_skipped(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MOST_VALUES", 10000)
     (tmp_path / "set").mkdir()
     made, problems, _ = write_set(list_clips(folder), tmp_path / "set")
@@ -147,7 +147,7 @@ def test_an_intensity_and_degradations_can_be_chosen_and_a_list_is_followed(fold
     assert len(read_list(str(tmp_path / "three"))) == 5
 
 
-def test_clips_that_share_everything_are_told_apart():
+def test_clips_that_share_everything_get_names_of_their_own():
     same = {"artist": "A", "title": "T", "sample_start": 3.0}
     clips = [
         Clip("x/1.wav", "7", **same),

@@ -15,11 +15,11 @@ WIDTHS = (40, 100, 33)
 
 def _images() -> list[np.ndarray]:
     """Images whose pixels tell the clip, the row and the column."""
-    rows, found = np.arange(64)[:, None, None], []
+    rows, images = np.arange(64)[:, None, None], []
     for clip, width in enumerate(WIDTHS):
         columns = np.arange(width)[None, :, None]
-        found.append((clip * 1e5 + rows * 1e3 + columns).astype(np.float32))
-    return found
+        images.append((clip * 1e5 + rows * 1e3 + columns).astype(np.float32))
+    return images
 
 
 def _patches(count: int, **options) -> np.ndarray:
@@ -66,7 +66,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_clips_without_room_for_a_patch_are_left_out(folder):
+def test_clips_without_room_for_a_patch_are_skipped(folder):
     [image] = training_images(folder, FrontEnd(), 64)
     assert image.shape[0] == 128 and image.shape[1] >= 64
 

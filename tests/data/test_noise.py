@@ -87,10 +87,10 @@ def images(family: str, count: int = 60, height: int = 64, width: int = 64, **op
 @pytest.mark.parametrize("family", FAMILIES)
 def test_values_are_finite_and_in_the_unit_interval_at_any_size(family):
     for height, width in ((64, 64), (16, 100), (33, 17)):
-        found = images(family, 10, height, width)
-        assert found.shape == (10, height, width) and found.dtype == np.float32
-        assert found.min() >= 0 and found.max() <= 1 and found.std() > 0.01
-        assert len({image.tobytes() for image in found}) == 10
+        noise = images(family, 10, height, width)
+        assert noise.shape == (10, height, width) and noise.dtype == np.float32
+        assert noise.min() >= 0 and noise.max() <= 1 and noise.std() > 0.01
+        assert len({image.tobytes() for image in noise}) == 10
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -121,9 +121,9 @@ def test_of_several_families_images_take_turns_and_are_what_each_family_makes():
         np.testing.assert_array_equal(image, images(family, 1, seed=3, first_image=3 + place)[0])
 
 
-def _neighbours(found: np.ndarray, axis: int, distance: int = 1) -> float:
+def _neighbours(noise: np.ndarray, axis: int, distance: int = 1) -> float:
     """The mean over images of the correlation of pixels at a distance."""
-    centred = found - found.mean(axis=(1, 2), keepdims=True)
+    centred = noise - noise.mean(axis=(1, 2), keepdims=True)
     moved = np.roll(centred, distance, axis=axis)
     cut = [slice(None)] * 3
     cut[axis] = slice(distance, None)
@@ -132,27 +132,27 @@ def _neighbours(found: np.ndarray, axis: int, distance: int = 1) -> float:
 
 def test_families_without_structure_have_none():
     for family in ("uniform", "gaussian", "contrast"):
-        found = images(family)
-        assert abs(_neighbours(found, 1)) < 0.02 and abs(_neighbours(found, 2)) < 0.02
+        noise = images(family)
+        assert abs(_neighbours(noise, 1)) < 0.02 and abs(_neighbours(noise, 2)) < 0.02
 
 
 def test_families_with_structure_have_it_at_all_scales():
     for family in ("multiscale", "streaked", "pink", "dead_leaves"):
-        found = images(family)
-        near, far = _neighbours(found, 2), _neighbours(found, 2, 16)
+        noise = images(family)
+        near, far = _neighbours(noise, 2), _neighbours(noise, 2, 16)
         assert near > 0.4 and near > far > 0
 
 
 def test_moments_of_gaussian_and_contrast():
-    found = images("gaussian")
-    assert found.mean() == pytest.approx(0.5, abs=0.01) and 0.24 < found.std() < 0.29
+    noise = images("gaussian")
+    assert noise.mean() == pytest.approx(0.5, abs=0.01) and 0.24 < noise.std() < 0.29
     deviations = images("contrast").std(axis=(1, 2))
     assert deviations.min() < 0.06 and deviations.max() > 0.18
 
 
 def test_pink_noise_falls_with_the_square_of_the_frequency():
-    found = images("pink", 100)
-    spectrum = np.mean(np.abs(np.fft.fft2(found - found.mean(axis=(1, 2), keepdims=True))) ** 2, axis=0)
+    noise = images("pink", 100)
+    spectrum = np.mean(np.abs(np.fft.fft2(noise - noise.mean(axis=(1, 2), keepdims=True))) ** 2, axis=0)
     ratio = np.mean([spectrum[0, 2], spectrum[2, 0]]) / np.mean([spectrum[0, 16], spectrum[16, 0]])
     assert ratio == pytest.approx(64, rel=0.3)
 
@@ -161,8 +161,8 @@ def test_streaks_are_longer_one_way_or_the_other():
     """Multiscale noise is alike both ways; a streaked image often is not."""
 
     def spread(family: str) -> float:
-        found = images(family, 100)
-        ways = [[_neighbours(image[None], axis, 4) for axis in (1, 2)] for image in found]
+        noise = images(family, 100)
+        ways = [[_neighbours(image[None], axis, 4) for axis in (1, 2)] for image in noise]
         return float(np.mean(np.abs(np.diff(ways, axis=1))))
 
     assert spread("streaked") > 2 * spread("multiscale")

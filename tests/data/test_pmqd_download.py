@@ -118,7 +118,7 @@ def test_another_size_is_refused(server, get, size, how):
     server.files["audio.tgz"] = (CONTENT * 2)[:size]
     server.behaviour = Behaviour(**how)
     message = get.refused("instead of 200000, so it is another file; check the address and the manifest")
-    # Without a length it is found when too much comes, or by the answer to a request for the rest.
+    # Without a length it is noticed when too much comes, or by the answer to a request for the rest.
     assert f"has {size} bytes" in message or (size > 200_000 and how) and " bytes or more" in message
     assert len(server.requests()) == 1 or (size < 200_000 and how)
     server.files["audio.tgz"] = CONTENT

@@ -1,4 +1,4 @@
-"""Rated pairs from a CSV file and from PMQD's list: what is found, and what is left out by name."""
+"""Rated pairs from a CSV file and from PMQD's list: what is paired, and what is skipped by name."""
 
 from __future__ import annotations
 
