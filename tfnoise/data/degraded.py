@@ -18,7 +18,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import soundfile
@@ -92,29 +92,16 @@ def degrade_map(
     return degraded
 
 
-@dataclasses.dataclass(frozen=True)
-class Version:
-    """One file of the set.
-
-    Attributes:
-      file_name: its name in audio/.
-      degradation: "original", or what was done to it.
-      intensity: how strongly, 0 to 100, as it stands in the list; 0 for originals.
-    """
+class Version(NamedTuple):
+    """One file of the set, its degradation ("original": none), and its intensity, 0 to 100, as on the list."""
 
     file_name: str
     degradation: str
     intensity: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A clip to be degraded, under names that no other clip of the set has.
-
-    Attributes:
-      clip: the clip; artist, title and sample_start together are its own.
-      key: decides the names of its files and its intensities.
-    """
+class Source(NamedTuple):
+    """A clip whose artist, title and start no other has, and the key of its files' names and intensities."""
 
     clip: Clip
     key: str

@@ -55,11 +55,9 @@ Watch = Callable[[str, int, int], AbstractContextManager[OnBytes]]
 
 @dataclasses.dataclass
 class Prepared:
-    """A prepared folder, and what was done for it.
+    """A prepared folder, number and size of the archive's files in audio/, and what was done.
 
     Attributes:
-      folder: the folder.
-      files, audio_bytes: number and size of the archive's files in audio/.
       already_complete: nothing was to be done.
       repaired: number of files of audio/ that were missing or of another size, and were put back.
       fetched_bytes: bytes that came over the network.
