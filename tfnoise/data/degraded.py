@@ -93,7 +93,7 @@ def degrade_map(
 
 
 class Version(NamedTuple):
-    """One file of the set, its degradation ("original": none), and its intensity, 0 to 100, as on the list."""
+    """A file of the set, its degradation ("original": none), and its intensity, 0 to 100, as on the list."""
 
     file_name: str
     degradation: str
