@@ -102,10 +102,8 @@ class Server:
     """The server: `url`, its `files` and `behaviour`, and the `log` of (path, Range header, bytes sent)."""
 
     def __init__(self, files: dict[str, bytes]):
-        self.files = dict(files)
-        self.behaviour = Behaviour()
+        self.files, self.behaviour, self.url = dict(files), Behaviour(), ""
         self.log: list[list] = []
-        self.url = ""
 
     def requests(self, name: str = "audio.tgz") -> list[list]:
         return [entry for entry in self.log if entry[0] == f"/{name}"]
