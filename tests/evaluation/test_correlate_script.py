@@ -59,7 +59,7 @@ def test_the_whole_way_from_ratings_to_json_table_and_picture(run_script, tmp_pa
 
     again = run_script("correlate", *options)
     assert again.status == 0 and "wrote correlation_2.png" in again.stdout
-    assert "NLPD 2016" in again.stdout and "2 left out" in again.stdout and "Spearman" in again.stdout
+    assert "NLPD 2016" in again.stdout and "2 skipped" in again.stdout and "Spearman" in again.stdout
     assert "3 of the pairs are a clip with itself" in again.stdout
     assert "24/24" in again.stderr
 

@@ -40,7 +40,7 @@ def test_a_folder_with_everything_wrong_is_scored_without_what_is_wrong(
     with Image.open(tmp_path / report["pictures"][0]) as picture:
         assert picture.format == "PNG" and 1000 < picture.width < 2000
 
-    assert "4 of 9 clips scored; 5 left out:" in result.stderr
+    assert "4 of 9 clips scored; 5 skipped:" in result.stderr
     for problem in left_out.values():
         assert problem in result.stderr
     assert "wrote pictures/new/clip_01_high_1.png" in result.stderr

@@ -65,7 +65,7 @@ def test_a_folder_is_mirrored_and_a_bad_file_is_named(run_script, sounds, tmp_pa
     assert found == ["a.front_end.wav", "more/quiet.front_end.wav"]
     quiet, rate_hz = soundfile.read(tmp_path / "out" / "more" / "quiet.front_end.wav")
     assert np.all(quiet == 0) and len(quiet) == 9000 and rate_hz == 16000
-    assert f"left out: {sounds / 'bad.wav'}" in done.stdout
+    assert f"skipped: {sounds / 'bad.wav'}" in done.stdout
     beside = run_script("resynthesize", sounds / "a.flac", "--front_end_only", "--iterations=1")
     assert beside.status == 0 and (sounds / "a.front_end.wav").is_file()
 

@@ -1,22 +1,37 @@
-"""The work of bin/correlate: metrics of rated pairs, their agreement with the ratings, and a picture."""
+"""Check metrics against listeners: correlations of MSE, SSIM, MS-SSIM and NLPD with ratings, and a picture.
+
+The metrics see mel-spectrograms of a reference and a degraded clip. Ratings come from a CSV file with the
+columns reference, degraded and rating (or rating_mean), whose file names are below its folder or the audio/
+in it; or from the Perceived Music Quality Dataset, whose degraded clips are paired with their originals.
+
+Example:
+    bin/correlate --ratings=ratings.csv
+    bin/correlate --pmqd=FOLDER --nlpd_parameters=nlpd.json --plot=pmqd.png
+    bin/correlate --ratings=ratings.csv --json
+"""
 
 from __future__ import annotations
 
 import datetime
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from absl import flags
 
 import tfnoise
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
-from tfnoise.cli.shared_flags import front_end_from_flags, picture_path
+from tfnoise.cli.shared_flags import define_front_end, define_plot, front_end_from_flags, picture_path
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
 
-FLAGS = flags.FLAGS
+if TYPE_CHECKING:
+    from tfnoise.evaluation.bootstrap import Estimate
+    from tfnoise.evaluation.correlation import Agreement
+
+POSITIONAL = None
+AT_LEAST = 0
 _TITLES = {
     "mse": "MSE",
     "ssim": "SSIM",
@@ -28,35 +43,62 @@ _SHOWN_PROBLEMS = 10
 _FEW_REFERENCES = 10
 
 
-def correlate_from_flags() -> int:
-    """Correlates as the flags of bin/correlate say; returns the exit status."""
-    if bool(FLAGS.ratings) == bool(FLAGS.pmqd):
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/correlate."""
+    define.string("ratings", None, "CSV file of rated pairs.")
+    define.string("pmqd", None, "Folder with PMQD's pmqd.csv and audio/.")
+    define.string(
+        "rating_column", None, "Column of --ratings that counts. (default: rating, or else rating_mean)"
+    )
+    define.string("audio_dir", None, "Folder of the clips in --ratings. (default: the file's, or its audio/)")
+    define.string("nlpd_parameters", None, "File of fitted NLPD parameters, put beside the published ones.")
+    define.integer(
+        "ms_ssim_scales",
+        4,
+        "Scales of MS-SSIM; 4 need images of 81 pixels a side.",
+        lower_bound=1,
+        upper_bound=5,
+    )
+    define_plot(define, "correlation")
+    define.boolean(
+        "identical",
+        True,
+        "Count pairs whose clips are the same, as the hidden references of a listening test.",
+    )
+    define.integer("resamples", 1000, "Resamples of the bootstrap intervals.", lower_bound=100)
+    define.integer("seed", 0, "Random seed of the bootstrap.", lower_bound=0)
+    define_front_end(define)
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
+    """Correlates the metrics with the ratings, and reports with what certainty."""
+    if bool(values.ratings) == bool(values.pmqd):
         raise UsageError("give either --ratings=FILE.csv or --pmqd=FOLDER")
-    if FLAGS.pmqd is not None and (FLAGS.rating_column or FLAGS.audio_dir):
+    if values.pmqd is not None and (values.rating_column or values.audio_dir):
         raise UsageError("--rating_column and --audio_dir go with --ratings")
-    front_end = front_end_from_flags(FLAGS)
-    plot = picture_path(FLAGS.plot, FLAGS.overwrite, "correlation")
+    front_end = front_end_from_flags(values)
+    plot = picture_path(values.plot, values.overwrite, "correlation")
 
     from tfnoise.data.ratings import pmqd_pairs, read_ratings
     from tfnoise.evaluation import correlation
-    from tfnoise.losses import NLPDParameters
 
-    fitted = NLPDParameters.load(FLAGS.nlpd_parameters) if FLAGS.nlpd_parameters else None
-    source = FLAGS.ratings or FLAGS.pmqd
-    if FLAGS.pmqd is not None:
-        pairs, problems = pmqd_pairs(FLAGS.pmqd)
+    parameters = values.nlpd_parameters
+    fitted = tfnoise.losses.NLPDParameters.load(parameters) if parameters else None
+    source = values.ratings or values.pmqd
+    if values.pmqd is not None:
+        pairs, problems = pmqd_pairs(values.pmqd)
     else:
-        pairs, problems = read_ratings(FLAGS.ratings, FLAGS.rating_column, FLAGS.audio_dir)
-    metrics = correlation.pair_metrics(FLAGS.ms_ssim_scales, fitted)
+        pairs, problems = read_ratings(values.ratings, values.rating_column, values.audio_dir)
+    metrics = correlation.pair_metrics(values.ms_ssim_scales, fitted)
     with Progress(len(pairs), label="comparing", unit="pair") as progress:
         images = correlation.pair_images(pairs, front_end)
-        used, values, unusable = correlation.metric_values(metrics, images, progress.update)
+        used, scores, unusable = correlation.metric_values(metrics, images, progress.update)
     problems += unusable
     # The first metric is MSE.
-    identical = values[0] == 0 if used else np.zeros(0, bool)
-    if not FLAGS.identical:
+    identical = scores[0] == 0
+    if not values.identical:
         used = [pair for pair, same in zip(used, identical) if not same]
-        values = values[:, ~identical]
+        scores = scores[:, ~identical]
     if len(used) < correlation.FEWEST_PAIRS:
         first = f"; the first problem: {problems[0]}" if problems else "; rate more clips"
         raise InputError(
@@ -66,13 +108,14 @@ def correlate_from_flags() -> int:
         raise InputError(
             f"{source}: all {len(used)} ratings are {used[0].rating:g}: nothing to correlate with"
         )
-    found = correlation.agreements(metrics, values, used, FLAGS.seed, FLAGS.resamples)
+    agreements = correlation.agreements(metrics, scores, used, values.seed, values.resamples)
     references = len({pair.reference for pair in used})
-    _say(source, found, len(used), references, problems)
-    if FLAGS.identical and identical.any():
-        say(f"\n{identical.sum()} of the pairs are a clip with itself; --noidentical leaves such pairs out.")
+    say(f"{len(used)} pairs of {references} references in {source}\n")
+    _say(agreements, references, problems)
+    if values.identical and identical.any():
+        say(f"\n{identical.sum()} of the pairs are a clip with itself; --noidentical skips such pairs.")
     if plot is not None:
-        _draw(plot, source, found, values, used)
+        _draw(plot, f"{Path(source).name}: {len(used)} rated pairs", agreements, scores, used)
         say(f"wrote {plot}")
     if json_requested():
         print_json(
@@ -83,52 +126,48 @@ def correlate_from_flags() -> int:
                 "pairs": len(used),
                 "references": references,
                 "identical_pairs": int(identical.sum()),
-                "identical_counted": FLAGS.identical,
+                "identical_counted": values.identical,
                 "left_out": problems,
                 "front_end": front_end,
-                "seed": FLAGS.seed,
-                "resamples": FLAGS.resamples,
-                "metrics": {name: _as_json(agreement) for name, agreement in found.items()},
+                "seed": values.seed,
+                "resamples": values.resamples,
+                "metrics": {name: agreement.as_json() for name, agreement in agreements.items()},
                 "plot": plot,
             }
         )
-    return 0
 
 
 def _title(name: str) -> str:
     return _TITLES.get(name) or name.upper().replace("MS_SSIM_", "MS-SSIM-")
 
 
-def _say(source: str, found: dict, pairs: int, references: int, problems: list[str]) -> None:
-    from tfnoise.evaluation.correlation import COEFFICIENTS
-
-    say(f"{pairs} pairs of {references} references in {source}\n")
+def _say(agreements: dict[str, Agreement], references: int, problems: list[str]) -> None:
     rows = [
         [
             _title(name),
             agreement.pairs,
-            *(_interval(agreement.coefficients[coefficient]) for coefficient in COEFFICIENTS),
+            *map(_interval, agreement.coefficients.values()),
             "-" if agreement.gain is None else _interval(agreement.gain, "+.3f"),
         ]
-        for name, agreement in found.items()
+        for name, agreement in agreements.items()
     ]
-    header = ["metric", "pairs", *(name.capitalize() for name in COEFFICIENTS), "|Spearman| over MSE's"]
+    header = ["metric", "pairs", "Spearman", "Pearson", "Kendall", "|Spearman| over MSE's"]
     say(table(rows, header, "lrllll"))
     say("\n[95 % bootstrap interval, references resampled]. MSE and NLPD are distances: -1 is best for them,")
     say("1 for SSIM and MS-SSIM. Mel-spectrograms, the degraded clip on its reference's decibel scale.")
     if references < _FEW_REFERENCES:
         say(f"Of {references} references alone, intervals are rough (and there are none of one).")
-    if any(math.isnan(agreement.coefficients["spearman"].value) for agreement in found.values()):
+    if any(math.isnan(agreement.coefficients["spearman"].value) for agreement in agreements.values()):
         say("-: the images are too small for the metric, or its values are all equal.")
     if problems:
-        say(f"\n{len(problems)} left out:")
+        say(f"\n{len(problems)} skipped:")
         for line in problems[:_SHOWN_PROBLEMS]:
             say(f"  {line}")
         if len(problems) > _SHOWN_PROBLEMS:
             say(f"  ... and {len(problems) - _SHOWN_PROBLEMS} more; --json lists all")
 
 
-def _interval(estimate: Any, form: str = ".3f") -> str:
+def _interval(estimate: Estimate, form: str = ".3f") -> str:
     if math.isnan(estimate.value):
         return "-"
     if math.isnan(estimate.low):
@@ -136,27 +175,15 @@ def _interval(estimate: Any, form: str = ".3f") -> str:
     return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 
 
-def _as_json(agreement: Any) -> dict[str, Any]:
-    report = {"pairs": agreement.pairs}
-    report.update({name: estimate.as_json() for name, estimate in agreement.coefficients.items()})
-    report["spearman_gain_over_mse"] = None if agreement.gain is None else agreement.gain.as_json()
-    return report
-
-
-def _draw(path: Path, source: str, found: dict, values: Any, used: list) -> None:
+def _draw(path: Path, title: str, agreements: dict[str, Agreement], scores: Any, pairs: list) -> None:
     from tfnoise.evaluation import save_figure
-    from tfnoise.evaluation.scatter import scatter_figure
+    from tfnoise.evaluation.plots import scatter_figure
 
-    titles = [_title(name) for name in found]
-    figure = scatter_figure(
-        dict(zip(titles, values)),
-        [pair.rating for pair in used],
-        [pair.condition for pair in used],
-        {
-            title: f"Spearman {_interval(agreement.coefficients['spearman'], '.2f')}"
-            for title, agreement in zip(titles, found.values())
-        },
-        f"{Path(source).name}: {len(used)} rated pairs",
-    )
+    spearman = [_interval(agreement.coefficients["spearman"], ".2f") for agreement in agreements.values()]
+    panels = [
+        (_title(name), f"Spearman {interval}", values)
+        for name, interval, values in zip(agreements, spearman, scores)
+    ]
+    ratings, conditions = [pair.rating for pair in pairs], [pair.condition for pair in pairs]
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_figure(figure, path)
+    save_figure(scatter_figure(panels, ratings, conditions, title), path)

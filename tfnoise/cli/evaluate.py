@@ -1,224 +1,281 @@
-"""The work of bin/evaluate: models are scored, what was scored and left out is told, pictures are written."""
+"""Score models on natural audio: MSE, NLPD, MS-SSIM and rate, with 95 % intervals, by genre, with pictures.
+
+Every clip is coded at or under the target rate. The audio is any folder, or the Perceived Music Quality
+Dataset (PMQD), published at github.com/Peltarion/pmqd, release v1.0.0: a folder with audio/ and pmqd.csv.
+Without --data, clips that sound like plucked strings, drums and voices are synthesised.
+
+Example:
+    bin/evaluate --data=FOLDER_OF_AUDIO
+    bin/evaluate --model=saved_models/mse,saved_models/ms_ssim --data=pmqd --plots=pictures
+    bin/evaluate --model=saved_models/nlpd --data=pmqd --audio
+    bin/evaluate --model=saved_models/nlpd --bpp=0.25 --json
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from tfnoise.cli.folders import check_writable
-from tfnoise.cli.models import DEFAULT_MODEL, check_bpp, checked_settings
+import tfnoise
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
+from tfnoise.cli.shared_flags import DEFAULT_MODEL, check_bpp, check_writable, checked_settings
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
 
-PICTURE_PREFIX = "clip_"
-FLAGS = flags.FLAGS
+if TYPE_CHECKING:
+    from tfnoise.data import Clip
+    from tfnoise.evaluation import ClipImage, ModelScores, SoundScores
+
+POSITIONAL = None
+AT_LEAST = 0
+_PICTURE_PREFIX = "clip_"
 
 
-def evaluate_from_flags() -> int:
-    """Scores as the flags of bin/evaluate say; returns the exit status."""
-    check_bpp(FLAGS.bpp)
-    if FLAGS.data is None and not FLAGS["degradation"].using_default_value:
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/evaluate."""
+    define.multi_string(
+        "model", None, "Model's NAME or NAME/VERSION; commas between several. (default: saved_models/best)"
+    )
+    define.string("data", None, "Folder of audio, or one file. Without it, clips are synthesised.")
+    define.string("degradation", "original", "Of a pmqd.csv: score clips with this degradation, or all.")
+    define.float("bpp", None, "Rate that no clip may exceed, bits per pixel. (default: the model's own)")
+    define.integer(
+        "ms_ssim_scales",
+        4,
+        "Scales of MS-SSIM; 4 need images of 81 pixels a side.",
+        lower_bound=1,
+        upper_bound=5,
+    )
+    define.string(
+        "nlpd_parameters",
+        None,
+        "File of fitted NLPD parameters (bin/fit_nlpd). (default: the published ones)",
+    )
+    define.boolean(
+        "audio", False, "Score the resynthesised sound as well, each model's beside the front end's alone."
+    )
+    define.string("plots", None, "Folder for pictures: originals beside reconstructions.")
+    define.integer(
+        "plots_clips", 6, "Number of clips to picture, evenly spaced over the data.", lower_bound=1
+    )
+    define.boolean("overwrite", False, "Replace pictures that are in the folder of --plots.")
+    define.integer("seed", 0, "Random seed (bootstrap intervals and synthesised clips).", lower_bound=0)
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
+    """Scores, and reports what was scored, skipped and written."""
+    check_bpp(values.bpp)
+    if values.data is None and not values["degradation"].using_default_value:
         raise UsageError("--degradation chooses among clips on a pmqd.csv; name their folder with --data")
-    if FLAGS.plots is not None:
-        _check_pictures(Path(FLAGS.plots))
+    if values.plots is not None:
+        _check_pictures(Path(values.plots), values.overwrite)
+    clips = _Clips(values.data, values.seed)
+    if values.data is not None:
+        clips = _Clips(values.data, values.seed, tfnoise.data.list_clips(values.data, values.degradation))
+    parameters = values.nlpd_parameters
+    fitted = tfnoise.losses.NLPDParameters.load(parameters) if parameters else None
+    models = _load_models(values.model or [], values.bpp)
+    scores = _score(models, clips, values.bpp, ms_ssim_scales=values.ms_ssim_scales, nlpd_parameters=fitted)
+    sounds = _score_sounds(models, scores, clips) if values.audio else {}
+    pictures = []
+    if values.plots is not None:
+        pictures = _write_pictures(models, scores, clips, Path(values.plots), values.plots_clips)
 
-    from tfnoise import evaluation
-    from tfnoise.data import list_clips
-    from tfnoise.losses import NLPDParameters
-
-    clips = list_clips(FLAGS.data, FLAGS.degradation) if FLAGS.data is not None else None
-    fitted = NLPDParameters.load(FLAGS.nlpd_parameters) if FLAGS.nlpd_parameters else None
-    models = _load_models()
-    scores = _score(models, clips, fitted)
-    sounds = _score_sounds(models, scores, clips) if FLAGS.audio else {}
-    pictures = _write_pictures(models, scores, clips) if FLAGS.plots is not None else []
-
-    _say_scores(models, scores, sounds)
+    _say_scores(models, scores, sounds, clips, parameters)
     for path in pictures:
         say(f"wrote {path}")
     if json_requested():
-        chosen = {"degradation": FLAGS.degradation if clips is not None else None, "pictures": pictures}
-        report = evaluation.json_report(scores, FLAGS.data, FLAGS.seed, **chosen)
+        degradation = values.degradation if values.data is not None else None
+        report = tfnoise.evaluation.json_report(
+            scores, values.data, values.seed, degradation=degradation, pictures=pictures
+        )
         if fitted is not None:
-            report["nlpd_parameters"] = {"path": FLAGS.nlpd_parameters, **fitted.to_dict()}
+            report["nlpd_parameters"] = {"path": parameters, **fitted.to_dict()}
+        audio = {name: tfnoise.evaluation.sound_summary(one, values.seed) for name, one in sounds.items()}
         for name, model in models.items():
             settings = {key: model.settings[key] for key in ("fingerprint", "training")}
             report["models"][name].update(path=model.path, **settings)
-        if sounds:
-            found = {name: evaluation.sound_summary(sound, FLAGS.seed) for name, sound in sounds.items()}
-            for name in models:
-                report["models"][name]["audio"] = found.pop(name)
-            report["front_end_audio"] = found
+            if audio:
+                report["models"][name]["audio"] = audio.pop(name)
+        if audio:
+            report["front_end_audio"] = audio
         print_json(report)
-    return 0
 
 
-def _model_paths() -> list[str]:
-    paths = []
-    for value in FLAGS.model or []:
-        # A folder may have a comma in its name.
-        parts = [value] if Path(value).exists() else value.split(",")
-        paths += [part.strip() for part in parts]
+@dataclass(frozen=True)
+class _Clips:
+    """The clips to score: of a folder or file, or synthesised with a seed where `data` is None."""
+
+    data: str | None
+    seed: int
+    listed: Sequence[Clip] = ()
+
+    def images(
+        self, model: Any, with_waveforms: bool = False, paths: Sequence[str] | None = None
+    ) -> Iterator[ClipImage]:
+        """Their images by a model's front end; of synthesised clips all, of others those in `paths`."""
+        if self.data is None:
+            return tfnoise.evaluation.synthetic_clip_images(model.front_end, self.seed)
+        clips = [clip for clip in self.listed if paths is None or clip.path in paths]
+        return tfnoise.evaluation.clip_images(clips, model.front_end, with_waveforms)
+
+    def progress(self, passes: int, label: str) -> Progress:
+        """A bar over so many passes of the clips."""
+        total = None if self.data is None else passes * len(self.listed)
+        return Progress(total, label=label, unit="clip")
+
+
+def _load_models(names: Sequence[str], bpp: float | None) -> dict[str, Any]:
+    """The models that --model names, by the names that tables and JSON give them."""
+    # A folder may have a comma in its name.
+    parts = [[name] if Path(name).exists() else name.split(",") for name in names]
+    paths = list(dict.fromkeys(path.strip() for part in parts for path in part))
     if "" in paths:
         raise UsageError("--model has an empty name; write --model=FOLDER or --model=FOLDER,FOLDER")
-    return list(dict.fromkeys(paths))
-
-
-def _load_models() -> dict:
-    """The models by the names that they are called here."""
-    from tfnoise import codec
-    from tfnoise.evaluation import model_names
-
-    paths = _model_paths()
     if not paths:
         if not Path(DEFAULT_MODEL).is_dir():
             remedy = "train one with bin/train, and name it with --model=saved_models/NAME"
             raise InputError(f"{DEFAULT_MODEL}: there is no such model here; {remedy}")
         paths = [DEFAULT_MODEL]
-    # All settings first: a wrong one is told before the seconds that loading takes.
+    # All settings first: a wrong one is reported before the seconds that loading takes.
     for path in paths:
-        checked_settings(path, FLAGS.bpp)
-    models = [codec.load(path) for path in paths]
-    return dict(zip(model_names(paths, [model.name for model in models]), models))
+        checked_settings(path, bpp)
+    models = [tfnoise.codec.load(path) for path in paths]
+    return dict(zip(tfnoise.evaluation.model_names(paths, [model.name for model in models]), models))
 
 
-def _score(models: dict, clips: list | None, nlpd_parameters: Any) -> dict:
-    """`ModelScores` by model."""
-    from tfnoise import evaluation
-
+def _score(
+    models: dict[str, Any], clips: _Clips, bpp: float | None, **options: Any
+) -> dict[str, ModelScores]:
+    """The scores of each model."""
     scores = {}
-    total = len(clips) * len(models) if clips is not None else None
-    with Progress(total, label="scoring", unit="clip") as progress:
+    with clips.progress(len(models), "scoring") as progress:
         for name, model in models.items():
-            scores[name] = evaluation.score_clips(
+            scores[name] = tfnoise.evaluation.score_clips(
                 model.module.code,
-                _images(model, clips),
-                model.bpp if FLAGS.bpp is None else FLAGS.bpp,
-                FLAGS.ms_ssim_scales,
-                lambda _, name=name: progress.update(model=name),
-                nlpd_parameters,
+                clips.images(model),
+                model.bpp if bpp is None else bpp,
+                on_clip=lambda _, name=name: progress.update(model=name),
+                **options,
             )
             if not scores[name].clips:
                 first = scores[name].left_out[0].problem
-                where = FLAGS.data or "synthesised clips"
-                raise InputError(f"{where}: none of its clips can be scored with {name}; the first: {first}")
+                source = clips.data or "synthesised clips"
+                raise InputError(f"{source}: none of its clips can be scored with {name}; the first: {first}")
     return scores
 
 
-def _score_sounds(models: dict, scores: dict, clips: list | None) -> dict:
-    """`SoundScores` of each front end alone, and by model."""
-    from tfnoise import evaluation
-
-    front_ends: dict = {}
+def _score_sounds(
+    models: dict[str, Any], scores: dict[str, ModelScores], clips: _Clips
+) -> dict[str, SoundScores]:
+    """The sound scores of each front end alone, and of each model."""
+    front_ends: dict[Any, tuple[str, Any]] = {}
     for name, model in models.items():
-        front_ends.setdefault(model.front_end, (f"front end of {name}", model))
-    if len(front_ends) == 1:
-        [(front_end, (_, model))] = front_ends.items()
-        front_ends = {front_end: ("front end alone", model)}
-    parts = [(name, model, lambda image: image) for name, model in front_ends.values()]
+        front_ends.setdefault(model.front_end, (name, model))
+    jobs: list[tuple[str, Any, Any]] = []
+    for name, model in front_ends.values():
+        title = "front end alone" if len(front_ends) == 1 else f"front end of {name}"
+        jobs.append((title, model, lambda image: image))
     for name, model in models.items():
 
-        def coded(image: Any, code: Any = model.module.code, bpp: float = scores[name].bpp_target) -> Any:
-            return evaluation.code_image(code, image, bpp)["reconstruction"]
+        def reconstruct(
+            image: Any, code: Any = model.module.code, bpp: float = scores[name].bpp_target
+        ) -> Any:
+            return tfnoise.evaluation.code_image(code, image, bpp)["reconstruction"]
 
-        parts.append((name, model, coded))
-    total = len(clips) * len(parts) if clips is not None else None
-    with Progress(total, label="resynthesising", unit="clip") as progress:
+        jobs.append((name, model, reconstruct))
+    with clips.progress(len(jobs), "resynthesising") as progress:
         return {
-            name: evaluation.score_sounds(
+            name: tfnoise.evaluation.score_sounds(
                 reconstruct,
-                _images(model, clips, with_waveforms=True),
+                clips.images(model, with_waveforms=True),
                 model.front_end,
                 lambda _, name=name: progress.update(of=name),
             )
-            for name, model, reconstruct in parts
+            for name, model, reconstruct in jobs
         }
 
 
-def _images(model: Any, clips: list | None, with_waveforms: bool = False) -> Iterator:
-    """The images that a model is scored on; of synthesised clips where there is no list."""
-    from tfnoise import evaluation
+def _say_scores(
+    models: dict[str, Any],
+    scores: dict[str, ModelScores],
+    sounds: dict[str, SoundScores],
+    clips: _Clips,
+    nlpd_parameters: str | None,
+) -> None:
+    evaluation = tfnoise.evaluation
 
-    if clips is None:
-        return evaluation.synthetic_clip_images(model.front_end, FLAGS.seed)
-    return evaluation.clip_images(clips, model.front_end, with_waveforms)
+    def say_table(cells: Any) -> None:
+        say(table(cells.rows, cells.header, cells.align))
 
-
-def _say_scores(models: dict, scores: dict, sounds: dict) -> None:
-    from tfnoise import evaluation
-
-    header, rows, align = evaluation.score_table(scores, FLAGS.seed)
-    say(table(rows, header, align))
+    say_table(evaluation.score_table(scores, clips.seed))
     say("Means over clips, [95 % bootstrap interval]; bpp: mean and largest rate, bits per pixel.")
     if sounds:
-        header, rows, align = evaluation.sound_table(sounds, FLAGS.seed)
         say("\nAs sound, after phase reconstruction, against the original waveform:")
-        say(table(rows, header, align))
-    for title, (header, rows, align) in evaluation.genre_tables(scores):
+        say_table(evaluation.sound_table(sounds, clips.seed))
+    for title, cells in evaluation.genre_tables(scores):
         say(f"\n{title}:")
-        say(table(rows, header, align))
+        say_table(cells)
     remarks = evaluation.notes(scores)
     if len({model.front_end for model in models.values()}) > 1:
         remarks.append("These models have different front ends: each is scored on images of its own, so that")
         remarks.append("  their figures do not compare.")
-    targets = {name: found.bpp_target for name, found in scores.items()}
+    targets = {name: one.bpp_target for name, one in scores.items()}
     if len(set(targets.values())) > 1:
-        told = ", ".join(f"{name} {target:g}" for name, target in targets.items())
-        remarks.append(f"These models have different target rates (bpp): {told}; --bpp sets one for all.")
-    if FLAGS.nlpd_parameters:
-        remarks.append(f"NLPD with the parameters in {FLAGS.nlpd_parameters}.")
-    if FLAGS.data is None:
+        listed = ", ".join(f"{name} {target:g}" for name, target in targets.items())
+        remarks.append(f"These models have different target rates (bpp): {listed}; --bpp sets one for all.")
+    if nlpd_parameters:
+        remarks.append(f"NLPD with the parameters in {nlpd_parameters}.")
+    if clips.data is None:
         remarks.append("The clips are synthetic: plucked strings, drums and voices, made by a program.")
         remarks.append("  For real audio give --data=FOLDER: any folder of audio, or PMQD, published at")
         remarks.append("  github.com/Peltarion/pmqd, release v1.0.0 (folder audio/ and pmqd.csv).")
     if remarks:
-        say()
-    for line in remarks:
-        say(line)
+        say("\n" + "\n".join(remarks))
 
 
-def _check_pictures(folder: Path) -> None:
-    """Sees that pictures can be written and would replace none, before minutes of scoring."""
+def _check_pictures(folder: Path, overwrite: bool) -> None:
+    """Checks that pictures can be written and would replace none, before minutes of scoring."""
     check_writable("plots", folder)
-    found = sorted(folder.glob(f"{PICTURE_PREFIX}*.png"))
-    if found and not FLAGS.overwrite:
+    pictures = sorted(folder.glob(f"{_PICTURE_PREFIX}*.png"))
+    if pictures and not overwrite:
         remedy = "name another folder or add --overwrite"
-        raise InputError(f"{folder}: holds pictures of an earlier run, as {found[0].name}; {remedy}")
+        raise InputError(f"{folder}: holds pictures of an earlier run, as {pictures[0].name}; {remedy}")
 
 
-def _write_pictures(models: dict, scores: dict, clips: list | None) -> list[Path]:
-    """One picture a clip, of clips that every model could be scored on."""
-    from tfnoise import evaluation
+def _write_pictures(
+    models: dict[str, Any], scores: dict[str, ModelScores], clips: _Clips, folder: Path, count: int
+) -> list[Path]:
+    """One picture a clip, of `count` clips that every model could be scored on."""
+    from tfnoise.evaluation import Panel, clip_figure, code_image, evenly_spaced_indices, save_figure
 
-    everywhere = set.intersection(*({clip.path for clip in found.clips} for found in scores.values()))
-    usable = {clip.path: clip for found in scores.values() for clip in found.clips if clip.path in everywhere}
-    chosen = [list(usable)[place] for place in evaluation.spread(len(usable), FLAGS.plots_clips)]
-    wanted = None if clips is None else [clip for clip in clips if clip.path in chosen]
-    panels: dict[str, list] = {path: [] for path in chosen}
+    by_path = {name: {clip.path: clip for clip in one.clips} for name, one in scores.items()}
+    common = [path for path in next(iter(by_path.values())) if all(path in one for one in by_path.values())]
+    panels: dict[str, list] = {common[index]: [] for index in evenly_spaced_indices(len(common), count)}
     front_ends = set()
     for name, model in models.items():
-        by_path = {clip.path: clip for clip in scores[name].clips}
-        for clip in _images(model, wanted):
+        for clip in clips.images(model, paths=list(panels)):
             if clip.path not in panels:
                 continue
             if model.front_end not in front_ends:
-                panels[clip.path].append(evaluation.Panel(clip.image, model.front_end, "original"))
-            coded = evaluation.code_image(model.module.code, clip.image, scores[name].bpp_target)
-            score = by_path[clip.path]
+                panels[clip.path].append(Panel(clip.image, model.front_end, "original"))
+            coded = code_image(model.module.code, clip.image, scores[name].bpp_target)
+            score = by_path[name][clip.path]
             details = f"MSE {score.mse:.4f}   NLPD {score.nlpd:.3f}   {score.bpp:.3f} bpp"
-            panel = evaluation.Panel(coded["reconstruction"], model.front_end, name, details)
-            panels[clip.path].append(panel)
+            panels[clip.path].append(Panel(coded["reconstruction"], model.front_end, name, details))
         front_ends.add(model.front_end)
-    Path(FLAGS.plots).mkdir(parents=True, exist_ok=True)
-    written = []
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = []
     for number, (path, shown) in enumerate(panels.items(), 1):
         stem = re.sub(r"[^\w.-]+", "_", Path(path).stem)[:80]
-        title = " · ".join(part for part in (usable[path].genre, Path(path).name) if part)
-        target = Path(FLAGS.plots) / f"{PICTURE_PREFIX}{number:02d}_{stem}.png"
-        written.append(evaluation.save_figure(evaluation.clip_figure(shown, title), target))
-    return written
+        genre = next(iter(by_path.values()))[path].genre
+        title = " · ".join(part for part in (genre, Path(path).name) if part)
+        target = folder / f"{_PICTURE_PREFIX}{number:02d}_{stem}.png"
+        pictures.append(save_figure(clip_figure(shown, title), target))
+    return pictures

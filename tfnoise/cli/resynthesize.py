@@ -1,46 +1,83 @@
-"""The work of bin/resynthesize: sounds through a front end, a model or none, and back."""
+"""Hear what an autoencoder does to a sound: to a spectrogram, through the model, and back to audio.
+
+IN is one audio file or more, or folders of them. The channels are averaged; the output has the input's sample
+rate and length. Without -o it is written beside the input, as STEM.MODEL.wav. --front_end_only uses no model:
+it shows what the spectrogram and the estimate of its phase cost by themselves. The scores of a sound longer
+than a minute are means over its minutes.
+
+Example:
+    bin/resynthesize song.flac -o coded.wav --model=saved_models/nlpd
+    bin/resynthesize song.flac -o plain.wav --front_end_only
+    bin/resynthesize FOLDER -o sounds --model=saved_models/nlpd --bpp=0.25 --picture
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from absl import flags
 
-from tfnoise.audio import FrontEnd, read, resample, to_mono
-from tfnoise.audio.resample import fitted
-from tfnoise.cli.front_end_flags import front_end_from_flags
-from tfnoise.cli.models import DEFAULT_MODEL, check_bpp, checked_settings
+import tfnoise
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
+from tfnoise.cli.shared_flags import (
+    DEFAULT_MODEL,
+    check_bpp,
+    checked_settings,
+    define_front_end,
+    front_end_from_flags,
+)
 from tfnoise.cli.sound_files import FORMATS, targets, write_sound
-from tfnoise.data import list_clips
+from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
 
-FLAGS = flags.FLAGS
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfnoise.audio import FrontEnd
+
+POSITIONAL = "IN..."
+AT_LEAST = 1
 _SCORED_S = 60
 _PICTURED_FRAMES = 1024
 
 
-def resynthesize_from_flags(arguments: Sequence[str]) -> int:
-    """Resynthesises as the arguments and flags of bin/resynthesize say; returns the exit status."""
-    check_bpp(FLAGS.bpp)
-    if FLAGS.front_end_only and FLAGS.bpp is not None:
-        raise UsageError("--bpp: with --front_end_only nothing is coded; leave one of them out")
-    if FLAGS.front_end_only and FLAGS.model is not None:
-        raise UsageError("--model: with --front_end_only there is none; leave one of them out")
-    model = None if FLAGS.front_end_only else _load_model(FLAGS.model or DEFAULT_MODEL)
-    front_end = front_end_from_flags(FLAGS) if model is None else model.front_end
-    chosen = _targets(arguments, "front_end" if model is None else model.name)
+def define_flags(define: FlagDefiner) -> None:
+    """Defines the flags of bin/resynthesize."""
+    define.string(
+        "output", None, "File to write (.wav or .flac), or a folder. (default: beside IN)", short_name="o"
+    )
+    define.string("model", None, "Model's NAME or NAME/VERSION. (default: saved_models/best)")
+    define.float("bpp", None, "Rate that no file may exceed, bits per pixel. (default: the model's own)")
+    define.boolean("front_end_only", False, "Use no model.")
+    define.integer("iterations", 32, "Iterations of the phase estimate.", lower_bound=0, upper_bound=10_000)
+    define.boolean("picture", False, "Also write a picture: spectrograms of original and result.")
+    define.boolean("overwrite", False, "Replace files that are there.")
+    define_front_end(define, "With --front_end_only")
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
+    """Resynthesises, and shows what was lost."""
+    check_bpp(values.bpp)
+    if values.front_end_only and values.bpp is not None:
+        raise UsageError("--bpp: with --front_end_only nothing is coded; omit one of them")
+    if values.front_end_only and values.model is not None:
+        raise UsageError("--model: with --front_end_only there is none; omit one of them")
+    if values.front_end_only:
+        model, front_end, suffix = None, front_end_from_flags(values), "front_end"
+    else:
+        model = _load_model(values.model or DEFAULT_MODEL, values)
+        front_end, suffix = model.front_end, model.name
+    paths = _targets(arguments, suffix, values.output, values.picture, values.overwrite)
     rows, problems = [], []
-    with Progress(len(chosen), label="resynthesising", unit="file") as progress:
-        for source, target in chosen.items():
+    with Progress(len(paths), label="resynthesising", unit="file") as progress:
+        resynthesis = _Resynthesis(front_end, model, values.bpp, values.iterations, values.picture, progress)
+        for source, target in paths.items():
             try:
-                rows.append(_resynthesize(source, target, front_end, model, progress))
+                rows.append(resynthesis.run(source, target))
             except InputError as error:
                 problems.append(str(error))
             progress.update(1)
@@ -49,93 +86,108 @@ def resynthesize_from_flags(arguments: Sequence[str]) -> int:
     _say(rows, problems)
     if json_requested():
         print_json({"files": rows, "left_out": problems, "front_end": front_end.to_dict()})
-    return 0
 
 
-def _load_model(path: str) -> Any:
-    from tfnoise import codec
-
+def _load_model(path: str, values: flags.FlagValues) -> Any:
     if not Path(path).exists() and path == DEFAULT_MODEL:
         remedy = "train one with bin/train and name it with --model, or add --front_end_only"
         raise InputError(f"{path}: there is no such model here; {remedy}")
-    own = checked_settings(path, FLAGS.bpp)["front_end"]
-    for field in dataclasses.fields(FrontEnd):
-        flag = FLAGS[field.name]
-        if not flag.using_default_value and flag.value != own[field.name]:
-            raise UsageError(
-                f"--{field.name}={flag.value}: {path} was made with {own[field.name]}; leave the flag out"
-            )
-    return codec.load(path)
+    for name, setting in checked_settings(path, values.bpp)["front_end"].items():
+        if not values[name].using_default_value and values[name].value != setting:
+            raise UsageError(f"--{name}={values[name].value}: {path} was made with {setting}; omit the flag")
+    return tfnoise.codec.load(path)
 
 
-def _targets(arguments: Sequence[str], suffix: str) -> dict[str, Path]:
-    """Where the sound of each input goes; neither it nor its picture must be there."""
-    replace = None if FLAGS.overwrite else "--overwrite"
-    found = targets(
+def _targets(
+    arguments: list[str], suffix: str, output: str | None, picture: bool, overwrite: bool
+) -> dict[str, Path]:
+    """Where the sound of each input goes; neither it nor its picture may exist, unless overwritten."""
+    from tfnoise.data import list_clips
+
+    replace = None if overwrite else "--overwrite"
+    paths = targets(
         arguments,
-        FLAGS.output,
+        output,
         lambda argument: [clip.path for clip in list_clips(argument, "all")],
         lambda source: f"{Path(source).stem}.{suffix}.wav",
         tuple(FORMATS),
         replace,
     )
-    for picture in map(_picture_path, found.values()):
-        if FLAGS.picture and picture.exists() and replace:
-            raise InputError(f"{picture}: exists; name another output or add {replace}")
-    return found
+    for path in paths.values():
+        if picture and replace and path.with_suffix(".png").exists():
+            raise InputError(
+                f"{path.with_suffix('.png')}: is there already; name another output or add {replace}"
+            )
+    return paths
 
 
-def _resynthesize(
-    source: str, target: Path, front_end: FrontEnd, model: Any, progress: Progress
-) -> dict[str, Any]:
-    from tfnoise.audio import recording_to_image, waveform_chunks
-    from tfnoise.codec.blocks import code_in_blocks
+@dataclasses.dataclass(frozen=True)
+class _Resynthesis:
+    """Resynthesises files through a front end and, unless it is None, a model."""
 
-    begin_s = time.monotonic()
-    samples, rate_hz = read(source)
-    original = resample(to_mono(samples), rate_hz, front_end.sample_rate_hz)
-    if front_end.frames(len(original)) == 0:
-        least_s = front_end.samples(1) / front_end.sample_rate_hz
-        raise InputError(f"{source}: is too short for this front end; use {least_s:.3f} s or more")
-    image, reference_db = recording_to_image(original, front_end)
-    duration_s = len(samples) / rate_hz
-    row: dict[str, Any] = {"path": source, "output": str(target), "duration_s": duration_s}
-    row.update(channels=samples.shape[1], sample_rate_hz=rate_hz)
-    shown, title = image, "front end alone"
-    if model is not None:
-        target_bpp = model.bpp if FLAGS.bpp is None else FLAGS.bpp
-        coded = code_in_blocks(model.module, image, target_bpp)
-        row["bpp_target"] = target_bpp
-        shown, title = coded.reconstruction, model.name
-        row.update(model=model.name, bpp=coded.bpp)
-        row["image_mse"] = float(np.mean(np.square(shown - image)))
+    front_end: FrontEnd
+    model: Any
+    bpp: float | None
+    iterations: int
+    picture: bool
+    progress: Progress
 
-    def synthesised(image: np.ndarray) -> np.ndarray:
+    def run(self, source: str, target: Path) -> dict[str, Any]:
+        """Writes one file's sound, and picture; returns its entry of the report."""
+        import numpy as np
+
+        from tfnoise.audio import read, recording_to_image, resample, to_mono
+        from tfnoise.audio.resample import fitted
+        from tfnoise.codec.blocks import code_in_blocks
+
+        begin_s = time.monotonic()
+        front_end, model = self.front_end, self.model
+        samples, rate_hz = read(source)
+        original = resample(to_mono(samples), rate_hz, front_end.sample_rate_hz)
+        if front_end.frames(len(original)) == 0:
+            least_s = front_end.samples(1) / front_end.sample_rate_hz
+            raise InputError(f"{source}: is too short for this front end; use {least_s:.3f} s or more")
+        image, reference_db = recording_to_image(original, front_end)
+        row: dict[str, Any] = {"path": source, "output": str(target), "duration_s": len(samples) / rate_hz}
+        row.update(channels=samples.shape[1], sample_rate_hz=rate_hz)
+
+        def synthesise(image: np.ndarray) -> np.ndarray:
+            return self._synthesise(image, reference_db, len(original), Path(source).name)
+
+        sounds = {}
+        if model is None or self.picture:
+            sounds["front end alone"] = synthesise(image)
+        if model is not None:
+            row["bpp_target"] = model.bpp if self.bpp is None else self.bpp
+            coded = code_in_blocks(model.module, image, row["bpp_target"])
+            row.update(model=model.name, bpp=coded.bpp)
+            row["image_mse"] = float(np.mean(np.square(coded.reconstruction - image)))
+            sounds[model.name] = synthesise(coded.reconstruction)
+        sound = list(sounds.values())[-1]
+        row.update(_scores(original, sound, front_end))
+        if self.picture:
+            title = f"{Path(source).name}, as sound"
+            row["picture"] = str(_draw(target.with_suffix(".png"), title, original, sounds, front_end))
+        written = fitted(resample(sound, front_end.sample_rate_hz, rate_hz), len(samples))
+        row["turned_down_db"] = write_sound(target, written, rate_hz)
+        row["seconds"] = time.monotonic() - begin_s
+        return row
+
+    def _synthesise(self, image: np.ndarray, reference_db: float, samples: int, name: str) -> np.ndarray:
+        import numpy as np
+
+        from tfnoise.audio import waveform_chunks
+
         pieces, done = [], 0
-        for piece in waveform_chunks(image, reference_db, front_end, FLAGS.iterations, len(original)):
+        for piece in waveform_chunks(image, reference_db, self.front_end, self.iterations, samples):
             pieces.append(piece)
             done += len(piece)
-            progress.update(0, file=Path(source).name, done=f"{100 * done // len(original)} %")
+            self.progress.update(0, file=name, done=f"{100 * done // samples} %")
         return np.concatenate(pieces)
 
-    sound = synthesised(shown)
-    row.update(_scores(original, sound, front_end))
-    if FLAGS.picture:
-        sounds = {} if model is None else {"front end alone": synthesised(image)}
-        sounds[title] = sound
-        row["picture"] = str(_picture(source, target, original, sounds, front_end))
-    written = fitted(resample(sound, front_end.sample_rate_hz, rate_hz), len(samples))
-    row["turned_down_db"] = write_sound(target, written, rate_hz)
-    row["seconds"] = time.monotonic() - begin_s
-    return row
 
-
-def _picture_path(target: Path) -> Path:
-    return target.with_suffix(".png")
-
-
-def _picture(
-    source: str, target: Path, original: np.ndarray, sounds: dict[str, np.ndarray], front_end: FrontEnd
+def _draw(
+    path: Path, title: str, original: np.ndarray, sounds: dict[str, np.ndarray], front_end: FrontEnd
 ) -> Path:
     """Draws spectrograms of the original and of each sound, as far as a picture has room."""
     from tfnoise.audio import mel_spectrogram, mel_to_image, reference_db
@@ -146,27 +198,32 @@ def _picture(
     mel = mel_spectrogram(begin, front_end)
     level = reference_db(mel, front_end)
     panels = [Panel(mel_to_image(mel, level, front_end).numpy(), front_end, "original")]
-    for title, sound in sounds.items():
+    for name, sound in sounds.items():
         image = mel_to_image(mel_spectrogram(sound[:length], front_end), level, front_end)
-        found = _scores(begin, sound[:length], front_end)
+        scores = _scores(begin, sound[:length], front_end)
         details = (
-            f"{found['log_spectral_distance_db']:.1f} dB   "
-            f"convergence {found['spectral_convergence']:.2f}   mel MSE {found['mel_mse']:.4f}"
+            f"{scores['log_spectral_distance_db']:.1f} dB   "
+            f"convergence {scores['spectral_convergence']:.2f}   mel MSE {scores['mel_mse']:.4f}"
         )
-        panels.append(Panel(image.numpy(), front_end, title, details))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return save_figure(clip_figure(panels, f"{Path(source).name}, as sound"), _picture_path(target))
+        panels.append(Panel(image.numpy(), front_end, name, details))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return save_figure(clip_figure(panels, title), path)
 
 
 def _scores(original: np.ndarray, sound: np.ndarray, front_end: FrontEnd) -> dict[str, float]:
     """Scores of the sound, of long ones the mean over minutes."""
-    from tfnoise.evaluation import sound_scores
+    import numpy as np
 
     length = _SCORED_S * front_end.sample_rate_hz
-    # A rest too short to be judged by itself is left out, unless it is all there is.
-    ends = range(0, max(1, len(original) - length // 2), length)
-    found = [sound_scores(original[a : a + length], sound[a : a + length], front_end) for a in ends]
-    return {name: float(np.mean([each[name] for each in found])) for name in found[0]}
+    # A rest too short to be judged by itself is skipped, unless it is all there is.
+    starts = range(0, max(1, len(original) - length // 2), length)
+    scores = [
+        tfnoise.evaluation.sound_scores(
+            original[start : start + length], sound[start : start + length], front_end
+        )
+        for start in starts
+    ]
+    return {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
 
 
 def _say(rows: list[dict[str, Any]], problems: list[str]) -> None:
@@ -195,6 +252,6 @@ def _say(rows: list[dict[str, Any]], problems: list[str]) -> None:
         if row["turned_down_db"] > 0:
             say(f"{row['output']}: turned down by {row['turned_down_db']:.1f} dB, so that it does not clip.")
     for problem in problems:
-        say(f"left out: {problem}")
+        say(f"skipped: {problem}")
     for row in rows:
         say(f"wrote {row['output']}" + (f" and {row['picture']}" if "picture" in row else ""))

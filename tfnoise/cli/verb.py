@@ -24,6 +24,7 @@ class FlagDefiner:
         self.boolean = partial(flags.DEFINE_boolean, flag_values=values)
         self.enum = partial(flags.DEFINE_enum, flag_values=values)
         self.list = partial(flags.DEFINE_list, flag_values=values)
+        self.multi_string = partial(flags.DEFINE_multi_string, flag_values=values)
         self.flag: Any = partial(flags.DEFINE_flag, flag_values=values)
 
 

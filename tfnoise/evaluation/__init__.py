@@ -4,6 +4,7 @@ from tfnoise.evaluation.bootstrap import Estimate, bootstrap_mean, bootstrap_pai
 from tfnoise.evaluation.plots import Panel, clip_figure, save_figure
 from tfnoise.evaluation.report import (
     Table,
+    evenly_spaced_indices,
     genre_tables,
     json_report,
     model_names,
@@ -55,6 +56,7 @@ __all__ = [
     "clip_figure",
     "clip_images",
     "code_image",
+    "evenly_spaced_indices",
     "genre_tables",
     "json_report",
     "log_spectral_distance_db",

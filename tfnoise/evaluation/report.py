@@ -39,10 +39,17 @@ def model_names(paths: Sequence[str], names: Sequence[str]) -> list[str]:
     return [name if counts[name] == 1 else path for path, name in zip(paths, names)]
 
 
-def spread(count: int, most: int) -> list[int]:
-    """At most `most` of the places 0..count-1, spread evenly, in order: the same for equal arguments."""
-    chosen = min(count, most)
-    return [(2 * place + 1) * count // (2 * chosen) for place in range(chosen)]
+def evenly_spaced_indices(count: int, most: int) -> list[int]:
+    """At most `most` of the indices 0..count-1, evenly spaced and ascending.
+
+    >>> evenly_spaced_indices(10, 3)
+    [1, 5, 8]
+    """
+    number = min(count, most)
+    return [(2 * index + 1) * count // (2 * number) for index in range(number)]
+
+
+spread = evenly_spaced_indices  # until its users have the new name
 
 
 def summary(scores: ModelScores, seed: int = 0) -> dict[str, Any]:
@@ -185,7 +192,7 @@ def notes(models: Mapping[str, ModelScores]) -> list[str]:
         total = len(some.clips) + len(some.left_out)
         counts = sorted({len(scores.clips) for scores in models.values()})
         scored = " or ".join(map(str, counts))
-        lines.append(f"{scored} of {_count(total, 'clip')} scored; {len(left_out)} left out:")
+        lines.append(f"{scored} of {_count(total, 'clip')} scored; {len(left_out)} skipped:")
         lines += [f"  {clip.problem}" for clip in left_out]
     for name, scores in models.items():
         of_model = f" of {name}" if len(models) > 1 else ""
@@ -193,7 +200,7 @@ def notes(models: Mapping[str, ModelScores]) -> list[str]:
         if small:
             side, scales = smallest_side(scores.ms_ssim_scales), scores.ms_ssim_scales
             few = _count(len(small), "image")
-            lines.append(f"{few}{of_model} smaller than {side} pixels a side, left out of MS-SSIM-{scales}:")
+            lines.append(f"{few}{of_model} smaller than {side} pixels a side, skipped for MS-SSIM-{scales}:")
             lines += [f"  {clip.path} ({clip.frames} frames)" for clip in small]
         above = scores.above_target
         if above:
