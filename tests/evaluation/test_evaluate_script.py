@@ -56,7 +56,7 @@ def test_models_of_one_name_side_by_side(run_script, tiny_model, levels_model, m
     assert header.split() == ["model", "clips", "MSE", "NLPD", "MS-SSIM-4", "bpp", "largest"]
     assert first.split()[:2] == [str(tiny_model), "1"] and second.split()[:2] == ["other/tiny/1", "1"]
     assert second.split()[-2:] == ["0.500", "0.500"]
-    assert "left out" not in result.stdout and "scoring 2/2" in result.stderr
+    assert "skipped" not in result.stdout and "scoring: 100%" in result.stderr
 
 
 def test_what_cannot_be_evaluated_is_one_line(run_many, tiny_model, levels_model, mixed_folder, tmp_path):

@@ -1,4 +1,4 @@
-"""Tables fit a terminal, JSON has its form, and nothing that was left out goes untold."""
+"""Tables fit a terminal, JSON has its form, and every skipped clip is reported."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def test_genres_of_many_models_are_split_into_tables_that_fit():
 
 def test_notes_name_every_clip_that_is_left_out_or_above_the_target():
     text = "\n".join(notes({"best": SCORES}))
-    assert "4 of 5 clips scored; 1 left out:\n  audio/9.wav: is silent and left out" in text
-    assert "left out of MS-SSIM-4:\n  audio/2.wav (256 frames)" in text
+    assert "4 of 5 clips scored; 1 skipped:\n  audio/9.wav: is silent and left out" in text
+    assert "skipped for MS-SSIM-4:\n  audio/2.wav (256 frames)" in text
     assert "1 clip above 0.5 bpp even at the coarsest step:\n  audio/3.wav (0.600 bpp)" in text
     assert notes({"best": ModelScores(0.5, 4, (clip(0),))}) == []
     assert "1 clip of b above" in "\n".join(notes({"a": SCORES, "b": SCORES}))

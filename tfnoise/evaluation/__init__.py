@@ -1,6 +1,13 @@
 """How well models code natural audio: scores, their confidence, tables and pictures."""
 
-from tfnoise.evaluation.bootstrap import Estimate, bootstrap_mean, bootstrap_paired
+from tfnoise.evaluation.bootstrap import (
+    Comparison,
+    Estimate,
+    bootstrap_clusters,
+    bootstrap_crossed,
+    bootstrap_mean,
+    bootstrap_paired,
+)
 from tfnoise.evaluation.plots import Panel, clip_figure, save_figure
 from tfnoise.evaluation.report import (
     Table,
@@ -45,12 +52,15 @@ __all__ = [
     "ClipImage",
     "ClipScores",
     "ClipSound",
+    "Comparison",
     "Estimate",
     "LeftOut",
     "ModelScores",
     "Panel",
     "SoundScores",
     "Table",
+    "bootstrap_clusters",
+    "bootstrap_crossed",
     "bootstrap_mean",
     "bootstrap_paired",
     "clip_figure",

@@ -25,7 +25,7 @@ from tfnoise.audio import (
 )
 from tfnoise.data.ratings import RatedPair
 from tfnoise.errors import InputError
-from tfnoise.evaluation.bootstrap import LEVEL, Estimate
+from tfnoise.evaluation.bootstrap import Estimate, bootstrap_clusters
 from tfnoise.losses import (
     NLPDParameters,
     ms_ssim,
@@ -83,6 +83,12 @@ class Agreement:
     pairs: int
     coefficients: dict[str, Estimate]
     gain: Estimate | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The agreement as reports have it."""
+        estimates = {name: estimate.as_json() for name, estimate in self.coefficients.items()}
+        gain = None if self.gain is None else self.gain.as_json()
+        return {"pairs": self.pairs, **estimates, "spearman_gain_over_mse": gain}
 
 
 def pair_metrics(ms_ssim_scales: int = 4, fitted: NLPDParameters | None = None) -> list[PairMetric]:
@@ -186,39 +192,23 @@ def agreements(
       By name.  A coefficient is NaN where there are fewer than 3 values or all are equal.
     """
     ratings = np.array([pair.rating for pair in pairs], np.float64)
-    found = _coefficients(values, ratings)
-    groups: dict[str, list[int]] = {}
-    for place, pair in enumerate(pairs):
-        groups.setdefault(pair.reference, []).append(place)
-    members = [np.array(places) for places in groups.values()]
-    generator = np.random.default_rng(seed)
-    # One reference resampled is itself, which would look like certainty.
-    resampled = np.full((resamples, *found.shape), np.nan)
-    for number in range(resamples if len(members) > 1 else 0):
-        drawn = generator.integers(0, len(members), len(members))
-        chosen = np.concatenate([members[group] for group in drawn])
-        resampled[number] = _coefficients(values[:, chosen], ratings[chosen])
     rank = COEFFICIENTS.index("spearman")
+
+    def statistics(indices: np.ndarray) -> np.ndarray:
+        coefficients = _coefficients(values[:, indices], ratings[indices])
+        strength = np.abs(coefficients[:, rank])
+        return np.column_stack([coefficients, strength - strength[0]]).ravel()
+
+    estimates = bootstrap_clusters([pair.reference for pair in pairs], statistics, seed, resamples)
     result = {}
     for place, metric in enumerate(metrics):
-        estimates = {
-            name: _estimate(found[place, column], resampled[:, place, column])
-            for column, name in enumerate(COEFFICIENTS)
-        }
-        gain = None
-        if place:
-            gains = np.abs(resampled[:, place, rank]) - np.abs(resampled[:, 0, rank])
-            gain = _estimate(abs(found[place, rank]) - abs(found[0, rank]), gains)
-        result[metric.name] = Agreement(int(np.isfinite(values[place]).sum()), estimates, gain)
+        *coefficients, gain = estimates[place * (len(COEFFICIENTS) + 1) :][: len(COEFFICIENTS) + 1]
+        result[metric.name] = Agreement(
+            pairs=int(np.isfinite(values[place]).sum()),
+            coefficients=dict(zip(COEFFICIENTS, coefficients)),
+            gain=gain if place else None,
+        )
     return result
-
-
-def _estimate(value: float, resampled: np.ndarray) -> Estimate:
-    resampled = resampled[np.isfinite(resampled)]
-    if not np.isfinite(value) or not len(resampled):
-        return Estimate(float(value), np.nan, np.nan)
-    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(float(value), float(low), float(high))
 
 
 def _coefficients(values: np.ndarray, ratings: np.ndarray) -> np.ndarray:

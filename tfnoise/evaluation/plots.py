@@ -263,7 +263,7 @@ def frequency_ticks(front_end: FrontEnd) -> tuple[list[float], list[str]]:
     # A band narrower than a bin may have no weight at all.
     weighted = weights > 0
     bands = np.arange(front_end.mels)[weighted]
-    centres_hz = (filters[weighted] @ bins_hz) / weights[heard]
+    centres_hz = (filters[weighted] @ bins_hz) / weights[weighted]
     edges_hz, edges = np.append(centres_hz, front_end.upper_hz), np.append(bands, front_end.mels - 0.5)
     places, labels = [], []
     for hz in _TICKS_HZ:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfnoise.evaluation import METRICS, ClipImage, code_image, save_figure, score_clips
+from tfnoise.evaluation.bootstrap import bootstrap_crossed
 from tfnoise.layers import TOTAL_STRIDE
 from tfnoise.research.blocks import Block, Paragraph, Picture, Table, number
-from tfnoise.research.confidence import compare
 from tfnoise.research.experiment import Experiment, main_recipes
 from tfnoise.research.recipes import BOTTLENECKS, LOSSES, Recipe, main_recipe
 from tfnoise.research.sections.paper import BOTTLENECK_TITLES, TITLES, holds
@@ -111,8 +111,8 @@ def _models(experiment: Experiment, clips: Sequence[ClipImage], bottleneck: str)
         if loss == "mse":
             continue
         audio = [experiment.by_seed(trained, bottleneck, "mse") for trained in (loss, "mse")]
-        rows[loss]["ratio"] = compare(mine["mse"][:, fits], base[:, fits])._asdict()
-        rows[loss]["audio"] = compare(*audio)._asdict()
+        rows[loss]["ratio"] = bootstrap_crossed(mine["mse"][:, fits], base[:, fits])._asdict()
+        rows[loss]["audio"] = bootstrap_crossed(*audio)._asdict()
         rows[loss]["by_photograph"] = {
             name: float(mine["mse"][:, fits & (of == name)].mean() / base[:, fits & (of == name)].mean())
             for name in dict.fromkeys(of[fits].tolist())

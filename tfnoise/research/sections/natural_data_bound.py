@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from tfnoise.evaluation import METRICS
+from tfnoise.evaluation.bootstrap import bootstrap_crossed
 from tfnoise.research.blocks import Block, Paragraph, Table, number
-from tfnoise.research.confidence import compare
 from tfnoise.research.experiment import Experiment
 from tfnoise.research.recipes import BOTTLENECKS, SPLIT, Recipe, main_recipe
 from tfnoise.research.sections.paper import BOTTLENECK_TITLES, TITLES, holds
@@ -104,7 +104,7 @@ def _contest(experiment: Experiment, metric: str) -> dict[str, Any]:
         for name in (FROM_NOISE, FROM_CLIPS)
     }
     by_seed = {name: np.nanmean(found, axis=1).tolist() for name, found in values.items()}
-    return {**compare(values[FROM_NOISE], values[FROM_CLIPS])._asdict(), "by_seed": by_seed}
+    return {**bootstrap_crossed(values[FROM_NOISE], values[FROM_CLIPS])._asdict(), "by_seed": by_seed}
 
 
 def _errors(experiment: Experiment, recipe: Recipe, metric: str) -> np.ndarray:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tfnoise.evaluation import METRICS, Panel, clip_figure, code_image, resynthesised, save_figure
+from tfnoise.evaluation.bootstrap import bootstrap_crossed
 from tfnoise.research.blocks import Block, Paragraph, Picture, Sounds, Table, number
 from tfnoise.research.charts import line_chart
-from tfnoise.research.confidence import compare
 from tfnoise.research.experiment import HEARD_CLIPS, Experiment, main_recipes
 from tfnoise.research.recipes import BOTTLENECKS, LOSSES, Recipe, main_recipe
 from tfnoise.research.sounds import write_flac
@@ -36,7 +36,8 @@ def measure(experiment: Experiment) -> dict[str, Any]:
         }
         table[bottleneck] = {loss: _row(found) for loss, found in values.items()}
         claim[bottleneck] = {
-            loss: compare(values[loss]["mse"], values["mse"]["mse"])._asdict() for loss in LOSSES[1:]
+            loss: bootstrap_crossed(values[loss]["mse"], values["mse"]["mse"])._asdict()
+            for loss in LOSSES[1:]
         }
     curves = {
         bottleneck: _curves_figure(experiment, bottleneck, f"figures/training_{bottleneck}.png")
