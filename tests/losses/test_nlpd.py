@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tests.losses import numpy_twins as twins
 from tfnoise.losses import nlpd
-from tfnoise.losses.laplacian_pyramid import interpolation
+from tfnoise.losses.nlpd import interpolation
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 _spec = importlib.util.spec_from_file_location("make_loss_golden", GOLDEN / "make_loss_golden.py")

@@ -6,15 +6,26 @@ The functions give similarities (`ms_ssim`, `ssim`: 1 is identical) or distances
 identical); the `Loss` classes what is minimised; the `Metric` classes the means of what the functions give.
 """
 
-from tfnoise.losses.by_name import NAMES, canonical_name, loss_by_name, loss_terms
-from tfnoise.losses.keras_losses import MSE, MSSSIM, NLPD, SSIM, WeightedSum
-from tfnoise.losses.keras_metrics import MSSSIMMetric, NLPDMetric, SSIMMetric
-from tfnoise.losses.laplacian_pyramid import smallest_side as smallest_nlpd_side
+from tfnoise.losses.keras_classes import (
+    MSE,
+    MSSSIM,
+    NAMES,
+    NLPD,
+    SSIM,
+    MSSSIMMetric,
+    NLPDMetric,
+    SSIMMetric,
+    WeightedSum,
+    canonical_name,
+    loss_by_name,
+    loss_terms,
+)
 from tfnoise.losses.ms_ssim import ms_ssim, smallest_side, ssim
 from tfnoise.losses.mse import mse
 from tfnoise.losses.nlpd import nlpd
 from tfnoise.losses.nlpd_fit import fit_nlpd
 from tfnoise.losses.nlpd_parameters import NLPDParameters, published_parameters
+from tfnoise.losses.nlpd_parameters import smallest_side as smallest_nlpd_side
 
 __all__ = [
     "MSE",

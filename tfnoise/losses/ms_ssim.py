@@ -11,13 +11,23 @@ covariance, equal images give exactly 1, and small differences keep their digits
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.losses.inputs import check_number, check_sides, check_whole, image_pair
-from tfnoise.losses.planes import filtered, per_image, sizes, spread, to_planes
+from tfnoise.losses.images import (
+    check_number,
+    check_sides,
+    check_whole,
+    filtered,
+    image_pair,
+    per_image,
+    sizes,
+    to_planes,
+    upsample_taps,
+)
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weights of the scales, finest first (Wang et al. 2003, section 3.2)."""
@@ -27,13 +37,17 @@ SURROGATE_FLOOR = 0.01
 
 
 def smallest_side(scales: int, window: int = 11) -> int:
-    """The least height and width, in pixels, that `scales` scales with a `window`-pixel window need."""
+    """The least height and width, in pixels, that `scales` scales with a `window`-pixel window need.
+
+    >>> smallest_side(4)
+    81
+    """
     return (window - 1) * 2 ** (scales - 1) + 1
 
 
 def ms_ssim(
-    a,
-    b,
+    a: Any,
+    b: Any,
     scales: int = 5,
     max_val: float | None = None,
     window: int = 11,
@@ -50,7 +64,7 @@ def ms_ssim(
 
     Args:
       a, b: images `[batch, height, width, channels]`, any float type; integers with `max_val`.
-      scales: how many scales, 1 or more; up to 5 with the published weights.
+      scales: number of scales, 1 or more; up to 5 with the published weights.
       max_val: the range of the images; None: 1.0.
       window, sigma: size and standard deviation of the Gaussian window, in pixels.
       k1, k2: constants of the luminance and the contrast term, above 0.
@@ -63,30 +77,23 @@ def ms_ssim(
     Raises:
       ValueError: the images are too small for the scales, or an option, shape or type does not fit.
       tf.errors.InvalidArgumentError: in a graph, dynamic shapes that do not fit.
+
+    >>> images = tf.random.stateless_uniform([2, 48, 48, 1], seed=[0, 0])
+    >>> ms_ssim(images, images, scales=3).numpy()
+    array([1., 1.], dtype=float32)
     """
     check_options(scales, window, sigma, k1, k2, weights)
-    a, b = image_pair(a, b, max_val)
-    rule = (
-        f"MS-SSIM with {scales} scales needs images of at least "
-        f"({window} - 1) * 2^({scales} - 1) + 1 = {smallest_side(scales, window)} pixels a side"
-    )
-    images = check_sides(a, smallest_side(scales, window), rule)
-    a, mean_a = _centred(to_planes(images))
-    b, mean_b = _centred(to_planes(b))
-    taps, c1, c2 = _gaussian(window, sigma), k1**2, k2**2
-    terms = []
-    for _ in range(scales - 1):
-        terms.append(_mean_contrast_structure(a, b, taps, c2))
-        a, b = _halve(a), _halve(b)
-    terms.append(_mean_ssim(a, b, mean_a, mean_b, taps, c1, c2))
-    terms = tf.stack([per_image(term, images) for term in terms], axis=-1)
-    chosen = np.asarray(WEIGHTS[:scales] if weights is None else weights, np.float64)
-    return tf.reduce_mean(_product_of_powers(terms, chosen / chosen.sum()), axis=-1)
+    least = smallest_side(scales, window)
+    formula = f"({window} - 1) * 2^({scales} - 1) + 1 = {least}"
+    rule = f"MS-SSIM with {scales} scales needs images of at least {formula} pixels a side"
+    terms = _terms(*image_pair(a, b, max_val), scales, least, rule, _gaussian(window, sigma), k1**2, k2**2)
+    exponents = np.asarray(WEIGHTS[:scales] if weights is None else weights, np.float64)
+    return tf.reduce_mean(_product_of_powers(terms, exponents / exponents.sum()), axis=-1)
 
 
 def ssim(
-    a,
-    b,
+    a: Any,
+    b: Any,
     max_val: float | None = None,
     window: int = 11,
     sigma: float = 1.5,
@@ -97,14 +104,14 @@ def ssim(
 
     Z. Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP
     2004.  Arguments, result and errors as in `ms_ssim`; values equal `tf.image.ssim`'s.
+
+    >>> ssim(tf.zeros([1, 16, 16, 1]), tf.ones([1, 16, 16, 1])).numpy().round(4)
+    array([1.e-04], dtype=float32)
     """
     check_options(1, window, sigma, k1, k2)
-    a, b = image_pair(a, b, max_val)
-    images = check_sides(a, window, f"SSIM needs images of at least its window, {window} pixels, a side")
-    a, mean_a = _centred(to_planes(images))
-    b, mean_b = _centred(to_planes(b))
-    index = _mean_ssim(a, b, mean_a, mean_b, _gaussian(window, sigma), k1**2, k2**2)
-    return tf.reduce_mean(per_image(index, images), axis=-1)
+    rule = f"SSIM needs images of at least its window, {window} pixels, a side"
+    terms = _terms(*image_pair(a, b, max_val), 1, window, rule, _gaussian(window, sigma), k1**2, k2**2)
+    return tf.reduce_mean(terms[..., 0], axis=-1)
 
 
 def check_options(
@@ -115,11 +122,7 @@ def check_options(
     k2: float = 0.03,
     weights: Sequence[float] | None = None,
 ) -> None:
-    """Sees that options of `ms_ssim` or `ssim` can work.
-
-    Raises:
-      ValueError: one cannot; the message names it, its value and what is allowed.
-    """
+    """Raises ValueError where an option of `ms_ssim` or `ssim` cannot work; the message names it."""
     check_whole("scales", scales, 1, len(WEIGHTS) if weights is None else None)
     check_whole("window", window, 1)
     for name, value in (("sigma", sigma), ("k1", k1), ("k2", k2)):
@@ -135,6 +138,21 @@ def check_options(
                 f"weights must be {scales} finite numbers (one for each of the scales), none negative and "
                 f"not all 0, not {weights!r}"
             )
+
+
+def _terms(
+    a: tf.Tensor, b: tf.Tensor, scales: int, least: int, rule: str, taps: np.ndarray, c1: float, c2: float
+) -> tf.Tensor:
+    """The contrast-structure of each scale, of the last one times luminance: `[batch, channels, scales]`."""
+    images = check_sides(a, least, rule)
+    a, mean_a = _centred(to_planes(images))
+    b, mean_b = _centred(to_planes(b))
+    terms = []
+    for _ in range(scales - 1):
+        terms.append(_mean_contrast_structure(a, b, taps, c2))
+        a, b = _halve(a), _halve(b)
+    terms.append(_mean_ssim(a, b, mean_a, mean_b, taps, c1, c2))
+    return tf.stack([per_image(term, images) for term in terms], axis=-1)
 
 
 def _centred(planes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -178,7 +196,7 @@ def _mean_contrast_structure(a: tf.Tensor, b: tf.Tensor, taps: np.ndarray, c2: f
     """
 
     @tf.custom_gradient
-    def mean(a: tf.Tensor, b: tf.Tensor):
+    def mean(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
         p, q = a + b, a - b
         mean_p, mean_q, variance_p, variance_q = _moments(p, q, taps)
         denominator = variance_p + variance_q + 2 * c2
@@ -186,18 +204,18 @@ def _mean_contrast_structure(a: tf.Tensor, b: tf.Tensor, taps: np.ndarray, c2: f
         height, width = sizes(a)[1:3]
 
         def back(planes: tf.Tensor) -> tf.Tensor:
-            narrow = spread(planes, taps[None, :], sizes(planes)[1], width)
-            return spread(narrow, taps[:, None], height, width)
+            narrow = upsample_taps(planes, taps[None, :], sizes(planes)[1], width)
+            return upsample_taps(narrow, taps[:, None], height, width)
 
         def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             _, rows, columns, _ = sizes(ratio)
             slope = -4 * upstream / tf.cast(rows * columns, upstream.dtype) / denominator
             of_sum = slope * ratio
-            spread_slope, spread_of_sum = back(slope), back(of_sum)
+            back_slope, back_of_sum = back(slope), back(of_sum)
 
             def toward(image: tf.Tensor, q: tf.Tensor, mean_q: tf.Tensor) -> tf.Tensor:
                 means = back(of_sum * (mean_p - mean_q) + slope * mean_q)
-                return means - 2 * image * spread_of_sum - q * spread_slope
+                return means - 2 * image * back_of_sum - q * back_slope
 
             # Exchanging a and b changes the sign of q alone.  A graph computes only what is asked for.
             return toward(a, -q, -mean_q), toward(b, q, mean_q)

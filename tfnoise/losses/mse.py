@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
-from tfnoise.losses.inputs import image_pair
+from tfnoise.losses.images import image_pair
 
 
-def mse(a, b, max_val: float | None = None) -> tf.Tensor:
+def mse(a: Any, b: Any, max_val: float | None = None) -> tf.Tensor:
     """Mean squared error over height, width and channels; 0 is identical.
 
     Args:
@@ -18,7 +20,10 @@ def mse(a, b, max_val: float | None = None) -> tf.Tensor:
       `[batch]`, float32 (float64 for float64 images).
 
     Raises:
-      ValueError: shapes or types do not fit (see `inputs.image_pair`).
+      ValueError: shapes or types do not fit.
+
+    >>> mse(tf.zeros([1, 2, 2, 1]), tf.fill([1, 2, 2, 1], 0.5)).numpy()
+    array([0.25], dtype=float32)
     """
     a, b = image_pair(a, b, max_val)
     return tf.reduce_mean(tf.math.squared_difference(a, b), axis=[1, 2, 3])

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.losses.inputs import check_sides, check_whole, image_pair
-from tfnoise.losses.laplacian_pyramid import laplacian_bands, smallest_side
+from tfnoise.losses.images import check_sides, check_whole, image_pair, to_planes
+from tfnoise.losses.nlpd import laplacian_bands
 from tfnoise.losses.nlpd_parameters import (
     MOST_SCALES,
     NLPDParameters,
     check_family,
     published_parameters,
+    smallest_side,
 )
-from tfnoise.losses.planes import to_planes
 
 _LEAST_SIGMA = 1e-6
 
@@ -32,14 +32,14 @@ def fit_nlpd(
     """Estimates NLPD's parameters from images, as Laparra et al. 2016 (section 2.2) did from photographs.
 
     Of each scale, sigma is the mean of |band|, and the weights are those that predict |band| best from its
-    neighbours' magnitudes: least squares, none negative, the pixel itself left out, zeros beyond the borders.
+    neighbours' magnitudes: least squares, none negative, without the pixel itself, zeros beyond the borders.
     The sums are kept, not the images, so that any number of images fits in memory.
 
     Args:
       images: a `tf.data.Dataset` or any iterable of images `[height, width, channels]` or batches
         `[batch, height, width, channels]`, of any sizes; of tuples, as Keras takes them, the first counts.
       family: whose pyramid, "2016" or "2017".
-      scales: how many, the low-pass residual among them.
+      scales: number of scales, the low-pass residual among them.
       neighbourhood: side of the weights' matrix in pixels, 3 or 5; None: sigma alone is fitted, the weights
         are the published ones.
       max_val: what the images are divided by first; None: 1.0, for floats only.
@@ -47,6 +47,9 @@ def fit_nlpd(
 
     Raises:
       ValueError: no image, one that does not fit, or an option out of range.
+
+    >>> fit_nlpd([np.ones([16, 16, 1])], scales=2).scales
+    2
     """
     check_family(family)
     check_whole("scales", scales, 1, MOST_SCALES)
@@ -70,8 +73,8 @@ def fit_nlpd(
         on_images(batch.shape[0])
     if not count:
         raise ValueError("images must hold one image or more, and there is none")
-    sigma = [max(band_sums.mean(), _LEAST_SIGMA) for band_sums in sums]
-    weights = published or [band_sums.weights() for band_sums in sums]
+    sigma = tuple(max(band_sums.mean(), _LEAST_SIGMA) for band_sums in sums)
+    weights: Any = published or [band_sums.weights() for band_sums in sums]
     return NLPDParameters(family, sigma, weights, origin=f"fitted to {count} images")
 
 
@@ -110,9 +113,9 @@ class _BandSums:
         gram = self._products[np.ix_(others, others)]
         # min |X w - y|^2 by a root of X^T X, so that the pixels need not be kept.
         values, vectors = np.linalg.eigh(gram)
-        kept = values > 1e-10 * max(values.max(), 1e-300)
-        root = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
-        target = (vectors[:, kept].T @ self._products[others, self._middle]) / np.sqrt(values[kept])
+        positive = values > 1e-10 * max(values.max(), 1e-300)
+        root = np.sqrt(values[positive])[:, None] * vectors[:, positive].T
+        target = (vectors[:, positive].T @ self._products[others, self._middle]) / np.sqrt(values[positive])
         weights = np.zeros(self._side**2)
-        weights[others] = nnls(root, target)[0] if kept.any() else 0.0
+        weights[others] = nnls(root, target)[0] if positive.any() else 0.0
         return weights.reshape(self._side, self._side)

@@ -12,18 +12,16 @@ import numpy as np
 
 from tfnoise.errors import InputError
 from tfnoise.files import replacing
-from tfnoise.losses.inputs import check_whole
-from tfnoise.losses.laplacian_pyramid import smallest_side
+from tfnoise.losses.images import check_whole
 
 FAMILIES = ("2016", "2017")
 """The published families."""
 
 _FORMAT = "tfnoise NLPD parameters, version 1"
 _LARGEST_FILE_BYTES = 1 << 20
+_WIDEST = 11
 MOST_SCALES = 16
 """More than any image has room for."""
-
-_WIDEST = 11
 
 # Laparra et al. 2016 as their co-author implements it: sigma, and the weights of the pixels above, left,
 # right and below; the last row is the low-pass residual's.
@@ -48,9 +46,12 @@ _WEIGHTS_2017 = (
 _RESIDUAL_SIGMA_2017 = 4.86
 
 
+Matrix = tuple[tuple[float, ...], ...]
+
+
 @dataclasses.dataclass(frozen=True)
 class NLPDParameters:
-    """What NLPD divides each band by: sigma + weights * |band|; immutable and hashable.
+    """The divisor of each of NLPD's bands, sigma + weights * |band|; immutable and hashable.
 
     Attributes:
       family: "2016" or "2017", which decides the pyramid and how scales are pooled.
@@ -60,11 +61,14 @@ class NLPDParameters:
 
     Raises:
       ValueError: a value cannot be used; the message names it.
+
+    >>> NLPDParameters("2016", (0.1, 0.2), (((0.5,),), ((0.5,),))).scales
+    2
     """
 
     family: str
     sigma: tuple[float, ...]
-    weights: tuple[tuple[tuple[float, ...], ...], ...]
+    weights: tuple[Matrix, ...]
     origin: str = dataclasses.field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -73,9 +77,8 @@ class NLPDParameters:
             object.__setattr__(self, "sigma", tuple(float(value) for value in self.sigma))
             matrices = [[[float(value) for value in row] for row in matrix] for matrix in self.weights]
         except (TypeError, ValueError):
-            raise ValueError(
-                "sigma must hold numbers, and weights matrices of numbers, one a scale"
-            ) from None
+            rule = "sigma must hold numbers, and weights matrices of numbers, one a scale"
+            raise ValueError(rule) from None
         object.__setattr__(self, "weights", tuple(tuple(map(tuple, matrix)) for matrix in matrices))
         if not 1 <= len(self.sigma) <= MOST_SCALES or len(self.sigma) != len(self.weights):
             raise ValueError(
@@ -96,7 +99,7 @@ class NLPDParameters:
 
     @property
     def scales(self) -> int:
-        """How many scales, the low-pass residual among them."""
+        """Number of scales, the low-pass residual among them."""
         return len(self.sigma)
 
     @property
@@ -107,12 +110,7 @@ class NLPDParameters:
     def to_dict(self) -> dict[str, Any]:
         """The parameters as JSON values."""
         weights = [[list(row) for row in matrix] for matrix in self.weights]
-        return {
-            "family": self.family,
-            "sigma": list(self.sigma),
-            "weights": weights,
-            "origin": self.origin,
-        }
+        return {"family": self.family, "sigma": list(self.sigma), "weights": weights, "origin": self.origin}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> NLPDParameters:
@@ -170,31 +168,42 @@ def published_parameters(family: str = "2016", scales: int = 6) -> NLPDParameter
 
     Args:
       family: "2016" (Laparra et al. 2016, up to 6 scales) or "2017" (Laparra et al. 2017).
-      scales: how many, the low-pass residual among them.
+      scales: number of scales, the low-pass residual among them.
 
     Raises:
       ValueError: an unknown family, or a number of scales that it does not have.
+
+    >>> published_parameters("2017", scales=2).sigma
+    (0.17, 4.86)
     """
     check_family(family)
     most = len(_PUBLISHED_2016) if family == "2016" else MOST_SCALES
     check_whole("scales", scales, 1, most)
     if family == "2016":
         rows = (*_PUBLISHED_2016[: scales - 1], _PUBLISHED_2016[-1])
-        weights = tuple(
+        crosses = [
             ((0.0, top, 0.0), (left, 0.0, right), (0.0, bottom, 0.0)) for _, top, left, right, bottom in rows
-        )
-        return NLPDParameters(family, tuple(row[0] for row in rows), weights, "Laparra et al. 2016")
+        ]
+        return NLPDParameters(family, tuple(row[0] for row in rows), tuple(crosses), "Laparra et al. 2016")
     sigma = (_SIGMA_2017,) * (scales - 1) + (_RESIDUAL_SIGMA_2017,)
-    weights = (_WEIGHTS_2017,) * (scales - 1) + (((1.0,),),)
+    weights: tuple[Matrix, ...] = (*(_WEIGHTS_2017,) * (scales - 1), ((1.0,),))
     return NLPDParameters(family, sigma, weights, "Laparra et al. 2017")
 
 
 def check_family(family: Any) -> None:
-    """Sees that a family is a known one.
-
-    Raises:
-      ValueError: it is not; the message lists those.
-    """
+    """Raises ValueError where a family is none of `FAMILIES`."""
     if family not in FAMILIES:
-        known = ", ".join(map(repr, FAMILIES))
-        raise ValueError(f"family must be one of the known NLPD families {known}, not {family!r}")
+        families = ", ".join(map(repr, FAMILIES))
+        raise ValueError(f"family must be one of the known NLPD families {families}, not {family!r}")
+
+
+def smallest_side(scales: int, family: str) -> int:
+    """The least height and width, in pixels, of images for NLPD with so many scales.
+
+    Family "2017" mirrors four pixels beyond a border, which needs more than four inside of it, at each of the
+    `scales - 1` images that are split.
+
+    >>> smallest_side(4, "2017")
+    17
+    """
+    return 4 * 2 ** (scales - 2) + 1 if family == "2017" and scales > 1 else 1

@@ -1,12 +1,22 @@
-"""What all losses ask of their images and options, and the words in which they refuse the rest."""
+"""Images of all losses: their checks, and filters on images laid out as planes.
+
+Planes are `[1, height, width, batch * channels]`: with the images of a batch side by side in the innermost
+axis, a filter of one channel is a depthwise convolution that works on whole vectors, and every element-wise
+operation is as before.  On a CPU a separable blur of 64 planes of 256 x 256 pixels takes 4 ms so, 15 ms as
+banded matrix products, and 11 ms as convolutions of one channel (two cores).
+"""
 
 from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import Any, Union
 
+import numpy as np
 import tensorflow as tf
+
+Size = Union[int, tf.Tensor]
+"""The size of an axis: a Python int where it is static, else a scalar tensor."""
 
 
 def image_pair(a: Any, b: Any, max_val: float | None = None) -> tuple[tf.Tensor, tf.Tensor]:
@@ -62,16 +72,8 @@ def _text(shape: tf.TensorShape) -> str:
     return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
 
 
-def check_number(
-    name: str, value: Any, above: float | None = None, at_least: float | None = None, allow_none: bool = False
-) -> None:
-    """Sees that an option is a finite number in its range.
-
-    Raises:
-      ValueError: it is not; the message names the option, what is allowed and the value.
-    """
-    if value is None and allow_none:
-        return
+def check_number(name: str, value: Any, above: float | None = None, at_least: float | None = None) -> None:
+    """Raises ValueError where an option is no finite number in its range; the message names it."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     low = above if above is not None else at_least
     if not number or (above is not None and value <= above) or (at_least is not None and value < at_least):
@@ -80,11 +82,7 @@ def check_number(
 
 
 def check_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
-    """Sees that an option is a whole number in its range.
-
-    Raises:
-      ValueError: it is not; the message names the option, what is allowed and the value.
-    """
+    """Raises ValueError where an option is no whole number in its range; the message names it."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):
         allowed = f"of {least} to {most}" if most is not None else f"of at least {least}"
@@ -92,12 +90,12 @@ def check_whole(name: str, value: Any, least: int, most: int | None = None) -> N
 
 
 def check_sides(images: tf.Tensor, least: int, rule: str) -> tf.Tensor:
-    """Sees that height and width of `[batch, height, width, channels]` are `least` pixels or more.
+    """Checks that height and width of `[batch, height, width, channels]` are `least` pixels or more.
 
     Args:
       images: of known rank.
       least: pixels.
-      rule: what needs them, with the formula; the message begins with it.
+      rule: beginning of the message: what needs them, with the formula.
 
     Returns:
       The images; in a graph of dynamic shapes they depend on the check.
@@ -108,10 +106,66 @@ def check_sides(images: tf.Tensor, least: int, rule: str) -> tf.Tensor:
     """
     height, width = images.shape[1:3]
     if any(side is not None and side < least for side in (height, width)):
-        found = " x ".join("?" if side is None else str(side) for side in (height, width))
-        raise ValueError(f"{rule}, not {found}; use fewer scales or larger images")
+        sides = " x ".join("?" if side is None else str(side) for side in (height, width))
+        raise ValueError(f"{rule}, not {sides}; use fewer scales or larger images")
     if height is not None and width is not None:
         return images
     large_enough = tf.debugging.assert_greater_equal(tf.reduce_min(tf.shape(images)[1:3]), least, rule)
     with tf.control_dependencies([large_enough]):
         return tf.identity(images)
+
+
+def to_planes(images: tf.Tensor) -> tf.Tensor:
+    """`[batch, height, width, channels]` to `[1, height, width, batch * channels]`.
+
+    An empty batch, which the last one of an epoch can be for a replica, becomes one plane of zeros, since
+    there is no convolution of none; `per_image` drops it.
+    """
+    batch, height, width, channels = sizes(images)
+    planes = tf.reshape(tf.transpose(images, [1, 2, 0, 3]), [1, height, width, batch * channels])
+    if isinstance(batch, int) and batch > 0:
+        return planes
+    return tf.pad(planes, [[0, 0], [0, 0], [0, 0], [0, tf.cast(tf.equal(batch, 0), tf.int32)]])
+
+
+def per_image(values: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """Values of planes, `[batch * channels]`, as `[batch, channels]` of the images that they come from."""
+    batch, _, _, channels = sizes(images)
+    return tf.reshape(values[: batch * channels], [batch, channels])
+
+
+def sizes(tensor: tf.Tensor) -> list[Size]:
+    """The sizes of the axes: Python ints where they are static, else scalar tensors."""
+    dynamic = tf.shape(tensor)
+    return [dynamic[axis] if size is None else size for axis, size in enumerate(tensor.shape)]
+
+
+def filtered(planes: tf.Tensor, taps: np.ndarray, stride: int = 1, padding: str = "VALID") -> tf.Tensor:
+    """The cross-correlation of each plane with `taps [rows, columns]`; "SAME" pads with zeros."""
+    kernel = _kernel(planes, taps)
+    if planes.shape[3] == 1:
+        # A plane alone has no vectors: the ordinary convolution is faster there.
+        return tf.nn.conv2d(planes, kernel, stride, padding)
+    return tf.nn.depthwise_conv2d(planes, kernel, [1, stride, stride, 1], padding)
+
+
+def upsample_taps(
+    planes: tf.Tensor, taps: np.ndarray, height: Size, width: Size, stride: int = 1
+) -> tf.Tensor:
+    """The transpose of `filtered` without padding: from its results back to planes of `height` x `width`.
+
+    It is the gradient of that filter; and with a stride, zeros inserted between the pixels, then the filter.
+    """
+    shape = tf.stack([1, height, width, sizes(planes)[3]])
+    kernel = _kernel(planes, taps)
+    if planes.shape[3] == 1:
+        return tf.nn.conv2d_transpose(planes, kernel, shape, stride, "VALID")
+    return tf.nn.depthwise_conv2d_backprop_input(shape, kernel, planes, [1, stride, stride, 1], "VALID")
+
+
+def _kernel(planes: tf.Tensor, taps: np.ndarray) -> tf.Tensor:
+    count = sizes(planes)[3]
+    taps = np.asarray(taps)[:, :, None, None]
+    if isinstance(count, int):
+        return tf.constant(np.tile(taps, [1, 1, count, 1]), planes.dtype)
+    return tf.tile(tf.constant(taps, planes.dtype), [1, 1, count, 1])
