@@ -21,7 +21,7 @@ from tfnoise.codec.blocks import BlockSynthesis
 from tfnoise.codec.header import HEADER_BYTES, fields_bytes
 from tfnoise.codec.image_bytes import ImageCoder
 from tfnoise.evaluation import METRICS, ClipImage, ClipScores, bootstrap_paired, score_clips
-from tfnoise.evaluation.opponents import OPPONENTS, code_at_most
+from tfnoise.evaluation.reference_codecs import CODECS, code_at_most
 
 COUNTS = ("payload", "file")
 FRAMING_BYTES = HEADER_BYTES + fields_bytes(0) + CHECK_BYTES + CRC_BYTES
@@ -40,7 +40,7 @@ def rate_distortion(
     count: str,
     on_clip: Callable[..., Any] = lambda clip: None,
 ) -> tuple[list[dict[str, Any]], list[int]]:
-    """Ours and the opponents at one rate, each clip with the best quality at or under it.
+    """Ours and the reference codecs at one rate, each clip with the best quality at or under it.
 
     Args:
       model: a loaded one.
@@ -51,17 +51,17 @@ def rate_distortion(
 
     Returns:
       Rows with `codec`, `clips`, `bpp`, `bpp_max` and the metrics' means, over those clips that all codecs
-      can code at the rate, ours first; those of opponents with `ours_to_theirs`, the ratio of mean errors
+      can code at the rate, ours first; those of other codecs with `ours_to_theirs`, the ratio of mean errors
       (1 - MS-SSIM is one) with a bootstrap interval over clips. And how many of ours took the finest step.
     """
     ours = ImageCoder(model, FRAMING_BYTES if count == "file" else 0)
     codes: dict[str, Any] = {f"tfnoise:{model.name}": ours}
-    for codec in OPPONENTS:
+    for codec in CODECS:
         codes[codec] = _OpponentCoder(codec, count)
     scores = {}
     for name, code in codes.items():
         usable = [clip for clip in images if not clip.problem]
-        # Below its least rate an opponent is left out of the clip, and so are all for a fair mean.
+        # Below its least rate a codec skips the clip, and so do all for a fair mean.
         if isinstance(code, _OpponentCoder):
             usable = [clip for clip in usable if code.can(clip.image, bpp)]
         scored = score_clips(code, usable, bpp, on_clip=on_clip)

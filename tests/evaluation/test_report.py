@@ -9,8 +9,8 @@ import pytest
 from tfnoise.cli.output import jsonable, table
 from tfnoise.evaluation import (
     ClipScores,
-    LeftOut,
     ModelScores,
+    SkippedClip,
     bootstrap_mean,
     genre_tables,
     json_report,
@@ -30,7 +30,7 @@ SCORES = ModelScores(
     0.5,
     4,
     (clip(0), clip(1, "Jazz"), clip(2, None, ms_ssim=None), clip(3, bpp=0.6)),
-    (LeftOut("audio/9.wav", "audio/9.wav: is silent and left out"),),
+    (SkippedClip("audio/9.wav", "audio/9.wav: is silent and left out"),),
 )
 
 

@@ -48,16 +48,16 @@ def test_scores_are_the_losses():
         assert score.nlpd == pytest.approx(float(losses.nlpd(a, b)[0]), rel=1e-5)
         assert score.ms_ssim == pytest.approx(float(losses.ms_ssim(a, b, scales=4)[0]), rel=1e-5)
         assert (score.bpp, score.step) == (pytest.approx(0.45), 2.0)
-    assert scores.values("mse").shape == (3,) and not scores.above_target and not scores.left_out
+    assert scores.values("mse").shape == (3,) and not scores.above_target and not scores.skipped
 
 
 @pytest.mark.parametrize(("scales", "fitting"), [(4, 2), (3, 3), (5, 1)])
-def test_an_image_too_small_for_the_scales_is_left_out_of_ms_ssim_alone(scales, fitting):
+def test_an_image_too_small_for_the_scales_is_skipped_for_ms_ssim_alone(scales, fitting):
     clips = [image_of("a", 176, 161), image_of("b", 96, 81), image_of("c", 64, 81)]
     scores = score_clips(fake_code, clips, 0.5, ms_ssim_scales=scales)
     assert len(scores.values("mse")) == len(scores.values("nlpd")) == 3
     assert len(scores.values("ms_ssim")) == fitting
-    assert [clip.id for clip in scores.ms_ssim_left_out] == ["a", "b", "c"][fitting:]
+    assert [clip.id for clip in scores.ms_ssim_skipped] == ["a", "b", "c"][fitting:]
 
 
 def test_clips_above_the_target_are_told():
@@ -76,7 +76,7 @@ def test_problems_are_collected_and_every_clip_counts_as_progress():
     scores = score_clips(fake_code, iter(clips), 0.5, on_clip=seen.append)
     assert seen == clips
     assert [clip.id for clip in scores.clips] == ["a", "c"]
-    assert [(clip.path, clip.problem) for clip in scores.left_out] == [("audio/b", "audio/b: is silent")]
+    assert [(clip.path, clip.problem) for clip in scores.skipped] == [("audio/b", "audio/b: is silent")]
     assert scores.genres == ["Rock"] and len(scores.values("bpp", "Rock")) == 1
 
 
@@ -96,13 +96,13 @@ def test_a_model_in_memory_scores_as_the_one_exported_from_it(tiny_autoencoder, 
     frozen = codec.FrozenModel(tiny_autoencoder)
     exported = score_clips(loaded.module.code, clip_images(clips, loaded.front_end), loaded.bpp)
     in_memory = score_clips(frozen.code, clip_images(clips, FrontEnd()), 0.5)
-    assert exported.left_out == in_memory.left_out
+    assert exported.skipped == in_memory.skipped
     for name in ("mse", "nlpd", "ms_ssim", "bpp", "step"):
         np.testing.assert_allclose(exported.values(name), in_memory.values(name), rtol=1e-3)
     assert [clip.id for clip in exported.clips] == ["0", "1", "2", "3"]
     assert all(0 < clip.bpp <= 0.5 for clip in exported.clips)
-    assert [clip.frames for clip in exported.ms_ssim_left_out] == [48]
-    problems = {os.path.basename(clip.path): clip.problem for clip in exported.left_out}
+    assert [clip.frames for clip in exported.ms_ssim_skipped] == [48]
+    problems = {os.path.basename(clip.path): clip.problem for clip in exported.skipped}
     assert set(problems) == {"nan.wav", "two.wav", "silent.wav", "garbage.wav", "absent.wav"}
     for word, name in (("finite", "nan"), ("short", "two"), ("silent", "silent"), ("no such", "absent")):
         assert word in problems[f"{name}.wav"]

@@ -91,8 +91,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
         pairs, problems = read_ratings(values.ratings, values.rating_column, values.audio_dir)
     metrics = correlation.pair_metrics(values.ms_ssim_scales, fitted)
     with Progress(len(pairs), label="comparing", unit="pair") as progress:
-        images = correlation.pair_images(pairs, front_end)
-        used, scores, unusable = correlation.metric_values(metrics, images, progress.update)
+        images = progress.count(correlation.pair_images(pairs, front_end))
+        used, scores, unusable = correlation.metric_values(metrics, images)
     problems += unusable
     # The first metric is MSE.
     identical = scores[0] == 0

@@ -14,7 +14,7 @@ Example:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,10 +125,14 @@ class _Clips:
         clips = [clip for clip in self.listed if paths is None or clip.path in paths]
         return tfnoise.evaluation.clip_images(clips, model.front_end, with_waveforms)
 
-    def progress(self, passes: int, label: str) -> Progress:
-        """A bar over so many passes of the clips."""
-        total = None if self.data is None else passes * len(self.listed)
-        return Progress(total, label=label, unit="clip")
+    def passes(
+        self, models: Mapping[str, Any], label: str, with_waveforms: bool = False
+    ) -> Iterator[tuple[str, Any, Iterator[ClipImage]]]:
+        """One pass over their images for each of the models, with a bar: name, model, images."""
+        total = None if self.data is None else len(models) * len(self.listed)
+        with Progress(total, label=label, unit="clip") as progress:
+            for name, model in models.items():
+                yield name, model, progress.count(self.images(model, with_waveforms), model=name)
 
 
 def _load_models(names: Sequence[str], bpp: float | None) -> dict[str, Any]:
@@ -155,19 +159,13 @@ def _score(
 ) -> dict[str, ModelScores]:
     """The scores of each model."""
     scores = {}
-    with clips.progress(len(models), "scoring") as progress:
-        for name, model in models.items():
-            scores[name] = tfnoise.evaluation.score_clips(
-                model.module.code,
-                clips.images(model),
-                model.bpp if bpp is None else bpp,
-                on_clip=lambda _, name=name: progress.update(model=name),
-                **options,
-            )
-            if not scores[name].clips:
-                first = scores[name].left_out[0].problem
-                source = clips.data or "synthesised clips"
-                raise InputError(f"{source}: none of its clips can be scored with {name}; the first: {first}")
+    for name, model, images in clips.passes(models, "scoring"):
+        target_bpp = model.bpp if bpp is None else bpp
+        scores[name] = tfnoise.evaluation.score_clips(model.module.code, images, target_bpp, **options)
+        if not scores[name].clips:
+            first = scores[name].skipped[0].problem
+            source = clips.data or "synthesised clips"
+            raise InputError(f"{source}: none of its clips can be scored with {name}; the first: {first}")
     return scores
 
 
@@ -175,31 +173,23 @@ def _score_sounds(
     models: dict[str, Any], scores: dict[str, ModelScores], clips: _Clips
 ) -> dict[str, SoundScores]:
     """The sound scores of each front end alone, and of each model."""
-    front_ends: dict[Any, tuple[str, Any]] = {}
+    front_ends: dict[Any, str] = {}
     for name, model in models.items():
-        front_ends.setdefault(model.front_end, (name, model))
-    jobs: list[tuple[str, Any, Any]] = []
-    for name, model in front_ends.values():
-        title = "front end alone" if len(front_ends) == 1 else f"front end of {name}"
-        jobs.append((title, model, lambda image: image))
-    for name, model in models.items():
+        front_ends.setdefault(model.front_end, name)
+    one = len(front_ends) == 1
+    alone = {
+        "front end alone" if one else f"front end of {name}": models[name] for name in front_ends.values()
+    }
+    sounds = {}
+    for name, model, images in clips.passes({**alone, **models}, "resynthesising", with_waveforms=True):
 
-        def reconstruct(
-            image: Any, code: Any = model.module.code, bpp: float = scores[name].bpp_target
-        ) -> Any:
-            return tfnoise.evaluation.code_image(code, image, bpp)["reconstruction"]
+        def reconstruct(image: Any, name: str = name, code: Any = model.module.code) -> Any:
+            if name in alone:
+                return image
+            return tfnoise.evaluation.code_image(code, image, scores[name].bpp_target)["reconstruction"]
 
-        jobs.append((name, model, reconstruct))
-    with clips.progress(len(jobs), "resynthesising") as progress:
-        return {
-            name: tfnoise.evaluation.score_sounds(
-                reconstruct,
-                clips.images(model, with_waveforms=True),
-                model.front_end,
-                lambda _, name=name: progress.update(of=name),
-            )
-            for name, model, reconstruct in jobs
-        }
+        sounds[name] = tfnoise.evaluation.score_sounds(reconstruct, images, model.front_end)
+    return sounds
 
 
 def _say_scores(

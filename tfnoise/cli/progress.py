@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from tfnoise import signals
 
 _LOG_EVERY_S = 10.0
+_Item = TypeVar("_Item")
 
 
 class Progress(tqdm):
@@ -45,6 +47,12 @@ class Progress(tqdm):
         if postfix:
             self.set_postfix(postfix, refresh=False)
         return super().update(n)
+
+    def count(self, items: Iterable[_Item], **postfix: str) -> Iterator[_Item]:
+        """Yields the items, counting each one after its use."""
+        for item in items:
+            yield item
+            self.update(1, **postfix)
 
     @classmethod
     def write(cls, s: str, file: Any = None, end: str = "\n", nolock: bool = False) -> None:

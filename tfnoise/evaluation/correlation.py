@@ -145,7 +145,7 @@ def _images(pair: RatedPair, reference: np.ndarray, degraded: np.ndarray, front_
 
 
 def metric_values(
-    metrics: Sequence[PairMetric], images: Iterable[ImagePair], on_pair: Callable[[], Any] = lambda: None
+    metrics: Sequence[PairMetric], images: Iterable[ImagePair]
 ) -> tuple[list[RatedPair], np.ndarray, list[str]]:
     """All metrics of all pairs.
 
@@ -156,7 +156,7 @@ def metric_values(
     functions = [tf.function(metric.function, reduce_retracing=True) for metric in metrics]
     used, columns, problems = [], [], []
     for item in images:
-        if item.problem:
+        if item.reference is None or item.degraded is None:
             problems.append(item.problem)
         else:
             side = min(item.reference.shape[1:3])
@@ -166,7 +166,6 @@ def metric_values(
             ]
             used.append(item.pair)
             columns.append(column)
-        on_pair()
     return used, np.array(columns, np.float64).reshape(len(used), len(metrics)).T, problems
 
 

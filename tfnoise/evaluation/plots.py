@@ -135,8 +135,7 @@ def scatter_figure(
     rows = -(-len(panels) // columns)
     size = (columns * _SCATTER_INCHES[0] + 1.8, rows * _SCATTER_INCHES[1] + 0.5)
     figure, axes = _figure(size, rows, columns, title, sharey=True)
-    ratings = np.asarray(ratings, np.float64)
-    kinds: list[str | None] = sorted({condition or "" for condition in conditions})
+    kinds: list[str | None] = [*sorted({condition or "" for condition in conditions})]
     if not 2 <= len(kinds) <= _MOST_CONDITIONS:
         kinds = [None]
     colours = colormaps["tab20" if len(kinds) > 10 else "tab10"]
@@ -144,7 +143,7 @@ def scatter_figure(
         for place, kind in enumerate(kinds):
             of_kind = np.array([kind in (None, condition or "") for condition in conditions])
             style = {"s": 14, "color": colours(place), "alpha": 0.8, "linewidths": 0, "label": kind}
-            axis.scatter(values[of_kind], ratings[of_kind], **style)
+            axis.scatter(values[of_kind], np.asarray(ratings)[of_kind], **style)
         _add_title(axis, name, details)
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.25, linewidth=0.5)
@@ -265,7 +264,8 @@ def frequency_ticks(front_end: FrontEnd) -> tuple[list[float], list[str]]:
     bands = np.arange(front_end.mels)[weighted]
     centres_hz = (filters[weighted] @ bins_hz) / weights[weighted]
     edges_hz, edges = np.append(centres_hz, front_end.upper_hz), np.append(bands, front_end.mels - 0.5)
-    places, labels = [], []
+    places: list[float] = []
+    labels = []
     for hz in _TICKS_HZ:
         if not centres_hz[0] <= hz <= front_end.upper_hz:
             continue

@@ -1,4 +1,4 @@
-"""What an evaluation says: tables for people, one object for JSON, and the notes that belong to both."""
+"""The report of an evaluation: tables and notes for people, and one object for JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import tfnoise
 from tfnoise.evaluation.bootstrap import Estimate, bootstrap_mean
-from tfnoise.evaluation.scores import METRICS, LeftOut, ModelScores
+from tfnoise.evaluation.scores import METRICS, GenreScores, ModelScores, SkippedClip
 from tfnoise.evaluation.sounds import SOUND_METRICS, SoundScores
 from tfnoise.losses import smallest_side
 
@@ -26,14 +26,17 @@ class Table(NamedTuple):
 
 
 def model_names(paths: Sequence[str], names: Sequence[str]) -> list[str]:
-    """What models are called in tables and JSON.
+    """The names of models in tables and JSON.
 
     Args:
-      paths: as they were given, all different.
+      paths: the models' paths, all different.
       names: the folders' names above the version, one a path.
 
     Returns:
       The name of each; the path where two names are equal.
+
+    >>> model_names(["a/best/1", "b/best/1", "mse"], ["best", "best", "mse"])
+    ['a/best/1', 'b/best/1', 'mse']
     """
     counts = Counter(names)
     return [name if counts[name] == 1 else path for path, name in zip(paths, names)]
@@ -56,29 +59,23 @@ def summary(scores: ModelScores, seed: int = 0) -> dict[str, Any]:
     """One model's scores in the form of the JSON report.
 
     Args:
-      scores: of the model.
-      seed: of the bootstrap.
+      scores: scores of the model.
+      seed: random seed of the bootstrap.
 
     Returns:
       clips, bpp, bpp_max, bpp_target, metrics, genres (each with clips, bpp and metrics), above_target and
       left_out; a metric is {"mean": x, "ci95": [low, high]}, NaN where no clip has it.
     """
+    by_genre = _genre_summaries(scores, METRICS, seed)
     return {
         "clips": len(scores.clips),
         "bpp": _mean(scores, None),
         "bpp_max": _largest_bpp(scores),
         "bpp_target": scores.bpp_target,
-        "metrics": _metrics(scores, None, seed),
-        "genres": {
-            genre: {
-                "clips": len(scores.values("mse", genre)),
-                "bpp": _mean(scores, genre),
-                "metrics": _metrics(scores, genre, seed),
-            }
-            for genre in scores.genres
-        },
+        "metrics": _metrics(scores, None, METRICS, seed),
+        "genres": {genre: {**one, "bpp": _mean(scores, genre)} for genre, one in by_genre.items()},
         "above_target": [{"path": clip.path, "bpp": clip.bpp} for clip in scores.above_target],
-        "left_out": len(scores.left_out),
+        "left_out": len(scores.skipped),
     }
 
 
@@ -97,12 +94,12 @@ def json_report(
       A dict for JSON; NaN stands for what there was no clip for.
     """
     scales = next(iter(models.values())).ms_ssim_scales
-    too_small = {clip.path: clip for scores in models.values() for clip in scores.ms_ssim_left_out}
+    too_small = {clip.path: clip for scores in models.values() for clip in scores.ms_ssim_skipped}
     return {
         "models": {name: summary(scores, seed) for name, scores in models.items()},
         "data": data,
         "synthetic": data is None,
-        "left_out": [{"path": clip.path, "problem": clip.problem} for clip in _all_left_out(models)],
+        "left_out": [{"path": clip.path, "problem": clip.problem} for clip in _all_skipped(models)],
         "ms_ssim_scales": scales,
         "ms_ssim_left_out": [{"path": clip.path, "frames": clip.frames} for clip in too_small.values()],
         "seed": seed,
@@ -157,14 +154,8 @@ def sound_summary(scores: SoundScores, seed: int = 0) -> dict[str, Any]:
     """The scores of resynthesised clips in the form of the JSON report: as `summary`, without rates."""
     return {
         "clips": len(scores.clips),
-        "metrics": _metrics(scores, None, seed, SOUND_METRICS),
-        "genres": {
-            genre: {
-                "clips": len(scores.values(SOUND_METRICS[0], genre)),
-                "metrics": _metrics(scores, genre, seed, SOUND_METRICS),
-            }
-            for genre in scores.genres
-        },
+        "metrics": _metrics(scores, None, SOUND_METRICS, seed),
+        "genres": _genre_summaries(scores, SOUND_METRICS, seed),
     }
 
 
@@ -180,23 +171,23 @@ def sound_table(sounds: Mapping[str, SoundScores], seed: int = 0) -> Table:
 
 
 def notes(models: Mapping[str, ModelScores]) -> list[str]:
-    """What a reader of the tables must know: clips left out, of all scores or MS-SSIM, or above the target.
+    """Remarks on the tables: clips that were skipped, for all scores or MS-SSIM, or are above the target.
 
     Returns:
       Lines of text; those that belong to the one before start with two spaces.
     """
     lines = []
-    left_out = _all_left_out(models)
-    if left_out:
+    skipped = _all_skipped(models)
+    if skipped:
         some = next(iter(models.values()))
-        total = len(some.clips) + len(some.left_out)
+        total = len(some.clips) + len(some.skipped)
         counts = sorted({len(scores.clips) for scores in models.values()})
         scored = " or ".join(map(str, counts))
-        lines.append(f"{scored} of {_count(total, 'clip')} scored; {len(left_out)} skipped:")
-        lines += [f"  {clip.problem}" for clip in left_out]
+        lines.append(f"{scored} of {_count(total, 'clip')} scored; {len(skipped)} skipped:")
+        lines += [f"  {clip.problem}" for clip in skipped]
     for name, scores in models.items():
         of_model = f" of {name}" if len(models) > 1 else ""
-        small = scores.ms_ssim_left_out
+        small = scores.ms_ssim_skipped
         if small:
             side, scales = smallest_side(scores.ms_ssim_scales), scores.ms_ssim_scales
             few = _count(len(small), "image")
@@ -210,17 +201,25 @@ def notes(models: Mapping[str, ModelScores]) -> list[str]:
     return lines
 
 
-def _all_left_out(models: Mapping[str, ModelScores]) -> list[LeftOut]:
-    """Clips that some model could not be scored on: with other front ends other clips are too short."""
-    by_path = {clip.path: clip for scores in models.values() for clip in scores.left_out}
+def _all_skipped(models: Mapping[str, ModelScores]) -> list[SkippedClip]:
+    """Clips on which some model could not be scored: with other front ends other clips are too short."""
+    by_path = {clip.path: clip for scores in models.values() for clip in scores.skipped}
     return list(by_path.values())
 
 
-def _metrics(
-    scores: ModelScores | SoundScores, genre: str | None, seed: int, names: Sequence[str] = METRICS
-) -> dict[str, Any]:
-    estimates = {metric: bootstrap_mean(scores.values(metric, genre), seed) for metric in names}
-    return {name: {"mean": found.value, "ci95": [found.low, found.high]} for name, found in estimates.items()}
+def _genre_summaries(scores: GenreScores, names: Sequence[str], seed: int) -> dict[str, dict[str, Any]]:
+    return {
+        genre: {
+            "clips": len(scores.values(names[0], genre)),
+            "metrics": _metrics(scores, genre, names, seed),
+        }
+        for genre in scores.genres
+    }
+
+
+def _metrics(scores: GenreScores, genre: str | None, names: Sequence[str], seed: int) -> dict[str, Any]:
+    estimates = {name: bootstrap_mean(scores.values(name, genre), seed) for name in names}
+    return {name: {"mean": one.value, "ci95": [one.low, one.high]} for name, one in estimates.items()}
 
 
 def _mean(scores: ModelScores, genre: str | None, name: str = "bpp") -> float:

@@ -5,7 +5,7 @@
     scores = score_clips(model.module.code, images, model.bpp)
     scores.values("mse").mean()
 
-A clip that cannot be scored is left out and told, so that one bad file does not end the rest.
+A clip that cannot be scored is skipped and reported, so that one bad file does not end the rest.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Code = Callable[[tf.Tensor, tf.Tensor], "dict[str, tf.Tensor]"]
 
 @dataclass(frozen=True, eq=False)
 class ClipImage:
-    """The image of a clip, or why there is none.
+    """The image of a clip, or the reason why there is none.
 
     Attributes:
       id: the clip's name in its set.
@@ -46,8 +46,8 @@ class ClipImage:
       genre: the genre, or None.
       image: float32 `[mels, frames, 1]` in [0, 1]; no frames where there is a problem.
       problem: "" or one line that names the file and what is wrong with it.
-      reference_db: dB, what the image's 1 stands for.
-      waveform: float32 `[samples]` at the front end's rate, as far as the image goes; None if not asked for.
+      reference_db: level in dB of the image's value 1.
+      waveform: float32 `[samples]` at the front end's rate, as far as the image goes; None if not requested.
     """
 
     id: str
@@ -85,43 +85,49 @@ class ClipScores:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class SkippedClip:
     """A clip that could not be scored: its path and one line that says why."""
 
     path: str
     problem: str
 
 
-@dataclass(frozen=True)
-class ModelScores:
-    """The scores of one model on a set of clips.
+class GenreScores:
+    """Scores of clips, each with a genre or None."""
 
-    Attributes:
-      bpp_target: the rate that no clip should exceed, bits per pixel.
-      ms_ssim_scales: scales of MS-SSIM.
-      clips: the clips that were scored, in their order.
-      left_out: those that could not be.
-    """
-
-    bpp_target: float
-    ms_ssim_scales: int
-    clips: tuple[ClipScores, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    clips: tuple[Any, ...]
 
     def values(self, name: str, genre: str | None = None) -> np.ndarray:
-        """One score of all clips, or of a genre's, that have it: float64 `[clips]`.
-
-        Args:
-          name: "mse", "nlpd", "ms_ssim", "bpp" or "step".
-          genre: of which clips; None for all.
-        """
-        chosen = [getattr(clip, name) for clip in self.clips if genre is None or clip.genre == genre]
-        return np.array([value for value in chosen if value is not None], np.float64)
+        """One score, the attribute `name`, of all clips or of a genre's, that have it: float64 `[clips]`."""
+        values = [getattr(clip, name) for clip in self.clips if genre is None or clip.genre == genre]
+        return np.array([value for value in values if value is not None], np.float64)
 
     @property
     def genres(self) -> list[str]:
         """The genres of the clips, sorted."""
         return sorted({clip.genre for clip in self.clips if clip.genre is not None})
+
+
+@dataclass(frozen=True)
+class ModelScores(GenreScores):
+    """The scores of one model on a set of clips.
+
+    Attributes:
+      bpp_target: the rate that no clip should exceed, bits per pixel.
+      ms_ssim_scales: scales of MS-SSIM.
+      clips: the scored clips, in their order.
+      skipped: the clips that could not be scored.
+
+    >>> clip = ClipScores("1", "1.wav", None, 96, mse=0.01, nlpd=0.2, ms_ssim=None, bpp=0.4, step=2.0)
+    >>> scores = ModelScores(0.5, 4, (clip,))
+    >>> scores.values("mse"), scores.values("ms_ssim")
+    (array([0.01]), array([], dtype=float64))
+    """
+
+    bpp_target: float
+    ms_ssim_scales: int
+    clips: tuple[ClipScores, ...]
+    skipped: tuple[SkippedClip, ...] = ()
 
     @property
     def above_target(self) -> list[ClipScores]:
@@ -130,7 +136,7 @@ class ModelScores:
         return [clip for clip in self.clips if clip.bpp > self.bpp_target * (1 + 1e-6)]
 
     @property
-    def ms_ssim_left_out(self) -> list[ClipScores]:
+    def ms_ssim_skipped(self) -> list[ClipScores]:
         """Clips whose images are too small for MS-SSIM; their other scores count."""
         return [clip for clip in self.clips if clip.ms_ssim is None]
 
@@ -194,9 +200,9 @@ def score_clips(
 
     Args:
       code: `FrozenModel.code`, of a model in memory or a loaded one.
-      images: the clips; those with a problem are left out, and told in the result.
+      images: the clips; those with a problem are skipped, and listed in the result.
       bpp: target rate, bits per pixel.
-      ms_ssim_scales: scales of MS-SSIM, 1 to 5; smaller images are left out of it, never scored otherwise.
+      ms_ssim_scales: scales of MS-SSIM, 1 to 5; images too small for them get no MS-SSIM.
       on_clip: called after each clip, to show progress.
       nlpd_parameters: fitted parameters of NLPD; None: the published ones.
 
@@ -209,15 +215,15 @@ def score_clips(
     """
     if not 1 <= ms_ssim_scales <= 5:
         raise ValueError(f"ms_ssim_scales must be 1 to 5, not {ms_ssim_scales}")
-    scored, left_out = [], []
+    scored, skipped = [], []
     for clip in images:
         if clip.problem:
-            left_out.append(LeftOut(clip.path, clip.problem))
+            skipped.append(SkippedClip(clip.path, clip.problem))
         else:
             scored.append(_score(code, clip, bpp, ms_ssim_scales, nlpd_parameters))
         if on_clip is not None:
             on_clip(clip)
-    return ModelScores(float(bpp), ms_ssim_scales, tuple(scored), tuple(left_out))
+    return ModelScores(float(bpp), ms_ssim_scales, tuple(scored), tuple(skipped))
 
 
 def validation_scores(
@@ -246,7 +252,7 @@ def validation_scores(
     scores = score_clips(module.code, clip_images(clips, front_end), bpp, ms_ssim_scales)
     if not scores.clips:
         folder = os.path.dirname(clips[0].path) or "."
-        first = scores.left_out[0].problem
+        first = scores.skipped[0].problem
         raise InputError(f"{folder}: none of its {len(clips)} clips can be scored; the first: {first}")
     named = {"mse": "mse", "nlpd": "nlpd", f"ms_ssim_{ms_ssim_scales}": "ms_ssim", "bpp": "bpp"}
     values = {key: scores.values(name) for key, name in named.items()}
@@ -261,11 +267,13 @@ def _score(
     if nlpd_parameters is not None and min(clip.image.shape[:2]) < nlpd_parameters.smallest_side:
         raise InputError(
             f"{clip.path}: its image is smaller than the {nlpd_parameters.smallest_side} pixels a side that "
-            f"the NLPD parameters need; leave the clip out or fit parameters of family 2016"
+            f"the NLPD parameters need; remove the clip or fit parameters of family 2016"
         )
     error, distance = (float(value) for value in _distances(original, reconstruction, nlpd_parameters))
     if not np.isfinite(error):
-        raise InputError(f"{clip.path}: the model makes values of it that are not finite; train it anew")
+        raise InputError(
+            f"{clip.path}: its reconstruction has values that are not finite; train the model again"
+        )
     fits = min(clip.image.shape[:2]) >= smallest_side(scales)
     return ClipScores(
         id=clip.id,

@@ -1,7 +1,7 @@
-"""Scores of what models make of sounds, as sounds: after resynthesis, against the original waveform.
+"""Scores of reconstructions as sounds: after resynthesis, against the original waveform.
 
 The front end alone loses something, too (bands for bins, no phase), which every model's figures contain:
-score it by itself, with images that nothing was done to.
+score it by itself, with unchanged images.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from tfnoise.audio import (
     mel_to_image,
     reference_db,
 )
-from tfnoise.evaluation.scores import ClipImage
+from tfnoise.evaluation.scores import ClipImage, GenreScores
 
 SOUND_METRICS = ("log_spectral_distance_db", "spectral_convergence", "mel_mse")
-"""The names of the sounds' scores; of all less is better."""
+"""The names of the scores of sounds; of all less is better."""
 
 _RANGE_DB = 80.0
 
@@ -115,49 +115,38 @@ class ClipSound:
 
 
 @dataclass(frozen=True)
-class SoundScores:
+class SoundScores(GenreScores):
     """The scores of resynthesised clips, in their order."""
 
     clips: tuple[ClipSound, ...]
-
-    def values(self, name: str, genre: str | None = None) -> np.ndarray:
-        """One score of all clips, or of a genre's: float64 `[clips]`."""
-        chosen = [clip for clip in self.clips if genre is None or clip.genre == genre]
-        return np.array([getattr(clip, name) for clip in chosen], np.float64)
-
-    @property
-    def genres(self) -> list[str]:
-        """The genres of the clips, sorted."""
-        return sorted({clip.genre for clip in self.clips if clip.genre is not None})
 
 
 def score_sounds(
     reconstruct: Callable[[np.ndarray], np.ndarray],
     clips: Iterable[ClipImage],
     front_end: FrontEnd,
-    on_clip: Callable[[ClipImage], Any] = lambda clip: None,
 ) -> SoundScores:
-    """Resynthesises clips one by one and scores them; those with a problem are left out.
+    """Resynthesises clips one by one and scores them; those with a problem are skipped.
 
     Args:
-      reconstruct: what becomes of an image `[mels, frames, 1]`; the identity shows the front end alone.
+      reconstruct: gives the reconstruction of an image `[mels, frames, 1]`; the identity shows the front end
+        alone.
       clips: with waveforms.
       front_end: the settings of their images.
-      on_clip: called after each clip.
     """
-    found = []
+    scored = []
     for clip in clips:
-        if not clip.problem:
+        if clip.waveform is not None and not clip.problem:
             sound = resynthesised(reconstruct(clip.image), clip, front_end)
-            values = sound_scores(clip.waveform, sound, front_end)
-            found.append(ClipSound(clip.id, clip.path, clip.genre, **values))
-        on_clip(clip)
-    return SoundScores(tuple(found))
+            scores = sound_scores(clip.waveform, sound, front_end)
+            scored.append(ClipSound(clip.id, clip.path, clip.genre, **scores))
+    return SoundScores(tuple(scored))
 
 
 def resynthesised(image: np.ndarray, clip: ClipImage, front_end: FrontEnd) -> np.ndarray:
     """The sound of an image of a clip, float32 `[samples]` like the clip's waveform."""
-    return image_to_recording(image, clip.reference_db, front_end, samples=len(clip.waveform))
+    samples = None if clip.waveform is None else len(clip.waveform)
+    return image_to_recording(image, clip.reference_db, front_end, samples=samples)
 
 
 def sound_scores(reference: np.ndarray, waveform: np.ndarray, front_end: FrontEnd) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,6 @@ def fit_nlpd(
     scales: int = 6,
     neighbourhood: int | None = 3,
     max_val: float | None = None,
-    on_images: Callable[[int], Any] = lambda count: None,
 ) -> NLPDParameters:
     """Estimates NLPD's parameters from images, as Laparra et al. 2016 (section 2.2) did from photographs.
 
@@ -43,7 +42,6 @@ def fit_nlpd(
       neighbourhood: side of the weights' matrix in pixels, 3 or 5; None: sigma alone is fitted, the weights
         are the published ones.
       max_val: what the images are divided by first; None: 1.0, for floats only.
-      on_images: called after each element with the number of images in it, to show progress.
 
     Raises:
       ValueError: no image, one that does not fit, or an option out of range.
@@ -70,7 +68,6 @@ def fit_nlpd(
         for band_sums, band in zip(sums, laplacian_bands(to_planes(batch), scales, family)):
             band_sums.add(tf.abs(band).numpy()[0])
         count += batch.shape[0]
-        on_images(batch.shape[0])
     if not count:
         raise ValueError("images must hold one image or more, and there is none")
     sigma = tuple(max(band_sums.mean(), _LEAST_SIGMA) for band_sums in sums)

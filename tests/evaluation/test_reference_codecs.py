@@ -1,4 +1,4 @@
-"""The opponents: the best that fits a rate, counted exactly, and really decoded."""
+"""Reference codecs: the best that fits a rate, counted exactly, and really decoded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfnoise.evaluation.opponents import OPPONENTS, code_at_most, decode, payload_bytes
+from tfnoise.evaluation.reference_codecs import CODECS, code_at_most, decode, payload_bytes
 
 FORMATS = {"jpeg": "JPEG", "jpeg2000": "JPEG2000", "webp": "WEBP"}
 
@@ -103,7 +103,7 @@ def check(codec: str, image: np.ndarray, bpp: float, count: str = "payload"):
 
 
 @pytest.mark.parametrize("count", ["payload", "file"])
-@pytest.mark.parametrize("codec", OPPONENTS)
+@pytest.mark.parametrize("codec", CODECS)
 def test_close_below_the_rate(codec, count):
     image = spectrogram()
     errors = []
@@ -115,7 +115,7 @@ def test_close_below_the_rate(codec, count):
     assert errors == sorted(errors, reverse=True) and errors[-1] < 0.6 * errors[0]
 
 
-@pytest.mark.parametrize("codec", OPPONENTS)
+@pytest.mark.parametrize("codec", CODECS)
 def test_natural_clips(codec, natural_images):
     coded = [check(codec, image, 0.5) for image in natural_images]
     assert min(item.bpp for item in coded) > (0.9 if codec == "jpeg" else 0.94) * 0.5
@@ -143,7 +143,7 @@ def test_sizes_of_jpeg_2000_never_fall():
     assert sizes == sorted(sizes)
 
 
-@pytest.mark.parametrize("codec", OPPONENTS)
+@pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 1), (5, 3), (33, 129), (127, 65)])
 def test_odd_and_tiny_and_constant_images(codec, shape):
     noise = np.random.default_rng(0).random([*shape, 1], np.float32)
@@ -156,8 +156,8 @@ def test_odd_and_tiny_and_constant_images(codec, shape):
 
 
 @pytest.mark.parametrize("count", ["payload", "file"])
-@pytest.mark.parametrize("codec", OPPONENTS)
-def test_the_least_rate_is_told_and_is_enough(codec, count):
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_least_rate_is_named_and_is_enough(codec, count):
     for image in (spectrogram(24, 40), np.full([127, 63, 1], 0.5, np.float32)):
         with pytest.raises(ValueError, match=rf"\({count}\) or more here, not 0.0001") as raised:
             code_at_most(codec, image, 1e-4, count)
@@ -167,14 +167,14 @@ def test_the_least_rate_is_told_and_is_enough(codec, count):
             code_at_most(codec, image, 0.999 * least, count)
 
 
-@pytest.mark.parametrize("codec", OPPONENTS)
+@pytest.mark.parametrize("codec", CODECS)
 def test_a_rate_that_was_reached_can_be_reached_again(codec):
     image = spectrogram(32, 33)
     coded = code_at_most(codec, image, 0.7)
     assert code_at_most(codec, image, coded.bpp).data == coded.data
 
 
-@pytest.mark.parametrize("codec", OPPONENTS)
+@pytest.mark.parametrize("codec", CODECS)
 def test_refuses_arguments(codec):
     image = spectrogram(16, 16)
     for bpp in (0, -1, float("nan")):
@@ -234,10 +234,10 @@ def test_other_files_of_the_formats():
         payload_bytes("webp", saved("webp", image, lossless=True))
 
 
-@pytest.mark.parametrize("codec", OPPONENTS)
+@pytest.mark.parametrize("codec", CODECS)
 def test_files_that_are_damaged(codec):
     data = code_at_most(codec, spectrogram(48, 40), 2).data
-    others = [saved(other, spectrogram(8, 8)) for other in OPPONENTS if other != codec]
+    others = [saved(other, spectrogram(8, 8)) for other in CODECS if other != codec]
     for wrong in (b"", data[:1], b"\0" * 50, b"RIFF", b"\xff\xd8\xff", *others):
         with pytest.raises(ValueError):
             payload_bytes(codec, wrong)
