@@ -21,14 +21,28 @@ PRIOR_SCALE = 0.6
 
 @tf.keras.utils.register_keras_serializable("tfnoise")
 class Autoencoder(tf.keras.Model):
-    """Codes images in [0, 1] at a given rate; `compile(loss=...)`, `fit` and `evaluate` as any Keras model.
+    """Codes images in [0, 1] at a given rate; a Keras model.
+
+    The workflow is to train, evaluate, export and compress:
+
+        model = tfnoise.Autoencoder(bpp=0.5, control_steps=2000)
+        model.compile("adam", loss=tfnoise.losses.NLPD())
+        model.fit(tfnoise.data.noise_images(64, 64, batch_size=32), steps_per_epoch=500, epochs=4)
+        model.evaluate(images)
+        tfnoise.serving.export_model(model, tfnoise.audio.FrontEnd(), "saved_models/mine", training={})
+        data = tfnoise.Codec.load("saved_models/mine").compress(waveform, sample_rate_hz=16000)
 
     A call takes images `[batch, height, width, channels]` of any size and returns their reconstruction,
-    float32, of the same shape.  `fit` and `evaluate` take datasets of images or of pairs (image, target).
-    With the entropy bottleneck `fit` minimises `distortion / scale + multiplier * bpp` and moves the
-    multiplier so that the rate ends at `bpp`; with levels it minimises the loss itself.  Logs: `loss` (what
-    is minimised), `distortion` (the compiled loss), `rate` (bits per pixel as the objective counts them),
-    `bpp` (of the hard symbols), `multiplier`, and in training `gradient_norm`.
+    float32, of the same shape:
+
+    >>> Autoencoder(filters=8)(tf.zeros([1, 64, 90, 1])).shape
+    TensorShape([1, 64, 90, 1])
+
+    `fit` and `evaluate` take datasets of images or of pairs (image, target).  With the entropy bottleneck
+    `fit` minimises `distortion / scale + multiplier * bpp` and moves the multiplier so that the rate ends at
+    `bpp`; with levels it minimises the loss itself.  Logs: `loss` (the objective), `distortion` (the compiled
+    loss), `rate` (bits per pixel as the objective counts them), `bpp` (of the hard symbols), `multiplier`,
+    and in training `gradient_norm`.
 
     Args:
       bottleneck: "entropy" or "levels".
@@ -37,12 +51,12 @@ class Autoencoder(tf.keras.Model):
       kernel_size: side of the kernels, pixels.
       image_channels: channels of the images.
       levels, quantizer_s: of the levels bottleneck (see `LevelsBottleneck`).
-      control_steps: for the entropy bottleneck, how many training steps the rate control may count on.
-      init_scale: width of the entropy bottleneck's prior at the start; None: what fits the target rate.
+      control_steps: number of training steps, for the entropy bottleneck's rate control.
+      init_scale: width of the entropy bottleneck's prior at the start; None: fitted to the target rate.
       seed: of the entropy bottleneck's noise.
       normalisation: of the transforms, "batch" (the paper's), "none" or "gdn" (`layers.NORMALISATIONS`).
       latent_channels: of the entropy bottleneck; None: `filters`.
-      noise_bpp: the rate that the entropy bottleneck's control holds in training; None: `bpp`.
+      noise_bpp: rate on the training images, held by the entropy bottleneck's control; None: `bpp`.
 
     Raises:
       ValueError: an unknown bottleneck or normalisation, a rate that no whole number of channels of levels
@@ -66,27 +80,16 @@ class Autoencoder(tf.keras.Model):
         noise_bpp: float | None = None,
         **kwargs: Any,
     ):
+        config = {
+            name: value for name, value in locals().items() if name not in ("self", "kwargs", "__class__")
+        }
         super().__init__(**kwargs)
         if bottleneck not in BOTTLENECKS:
             raise ValueError(f"unknown bottleneck {bottleneck!r}; known: {', '.join(BOTTLENECKS)}")
-        self._config = {
-            "bottleneck": bottleneck,
-            "bpp": bpp,
-            "filters": filters,
-            "kernel_size": kernel_size,
-            "image_channels": image_channels,
-            "levels": levels,
-            "quantizer_s": quantizer_s,
-            "control_steps": control_steps,
-            "init_scale": init_scale,
-            "seed": seed,
-            "normalisation": normalisation,
-            "latent_channels": latent_channels,
-            "noise_bpp": noise_bpp,
-        }
+        self._config = config
         has_levels = bottleneck == "levels"
         if has_levels and latent_channels is not None:
-            raise ValueError("latent channels of levels follow from the rate; leave latent_channels out")
+            raise ValueError("latent channels of levels follow from the rate; omit latent_channels")
         if has_levels:
             latent_channels = layers.latent_channels_for(bpp, levels)
         latent_channels = latent_channels or filters
@@ -112,7 +115,7 @@ class Autoencoder(tf.keras.Model):
             # At high rates distortion falls by 2 ln 2 a bit and value, and the cost of a bit with it.
             start = -0.1 - 2 * math.log(2) * bits_per_value
             self.rate_control = layers.RateControl(trained_bpp, control_steps, start)
-        # What train_step returns are means over all replicas already.
+        # The results of train_step are means over all replicas already.
         self.distribute_reduction_method = "first"
         names = ("total", "distortion", "rate", "bpp", "gradient_norm")
         self._trackers = {name: tf.keras.metrics.Mean(name) for name in names}
@@ -183,7 +186,7 @@ class Autoencoder(tf.keras.Model):
         return self.rate_control(distortion, tf.reduce_mean(bpp))
 
     def _logs(self, metrics: dict[str, tf.Tensor], values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Keras' metrics, with our means of a step's values beside them, and what is minimised as `loss`."""
+        """Keras' metrics, with our means of a step's values beside them, and the objective as `loss`."""
         logs = {name: value for name, value in metrics.items() if name not in self._trackers}
         for name, value in values.items():
             self._trackers[name].update_state(value)
@@ -204,9 +207,8 @@ class Autoencoder(tf.keras.Model):
             copy(tf.zeros([1, side, side, self._config["image_channels"]]))
         finally:
             tf.keras.mixed_precision.set_global_policy(policy)
-        for mine, theirs in ((self.analysis, copy.analysis), (self.synthesis, copy.synthesis)):
-            theirs.set_weights(mine.get_weights())
-        copy.bottleneck.set_weights(self.bottleneck.get_weights())
+        for part in ("analysis", "synthesis", "bottleneck"):
+            getattr(copy, part).set_weights(getattr(self, part).get_weights())
         return copy
 
     def get_config(self) -> dict[str, Any]:

@@ -10,17 +10,17 @@ import tensorflow_compression as tfc
 import tensorflow_probability as tfp
 
 WIDTH_RATE = 10.0
-"""How much faster a prior's width learns than its shape: a rate far from its target soon comes down."""
+"""Learning rate of a prior's width relative to its shape's: a rate far from its target soon comes down."""
 
 OUTLIER_SHARE = 0.01
 OUTLIER_SCALE = 10.0
 """A Laplace density mixed into the prior where symbols are counted and coded: natural signals have outliers
-that noise has not, and each would cost more than a hundred ordinary symbols."""
+that noise lacks, and each would cost more than a hundred ordinary symbols."""
 
 
 @tf.keras.utils.register_keras_serializable("tfnoise")
 class EntropyBottleneck(tf.keras.layers.Layer):
-    """Quantizes a latent to integers and tells their rate under tensorflow-compression's factorized prior.
+    """Quantizes a latent to integers and estimates their rate by tensorflow-compression's factorized prior.
 
     In training, uniform noise on [-1/2, 1/2] stands for rounding (Balle et al. 2017, "End-to-end optimized
     image compression"), and the rate is that of the noisy values, differentiable.  Otherwise values are
@@ -36,13 +36,17 @@ class EntropyBottleneck(tf.keras.layers.Layer):
     Args:
       init_scale: width of the prior at the start.  With tensorflow-compression's 10 an untrained model's
         rate starts at four times that of 0.3, and the prior takes hundreds of steps to narrow.
-      seed: of the noise.
+      seed: random seed of the noise.
+
+    >>> quantized, bits = EntropyBottleneck()(tf.constant([[[[0.4, 1.6]]]]))
+    >>> quantized.numpy().tolist(), bits.shape
+    ([[[[0.0, 2.0]]]], TensorShape([1]))
     """
 
     def __init__(self, init_scale: float = 0.3, seed: int = 0, **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.init_scale, self.seed = init_scale, seed
-        self.prior: tfc.NoisyDeepFactorized | None = None
+        self.prior: Any = None
 
     def build(self, latent_shape: tf.TensorShape) -> None:
         """Makes the prior, one density for each of the latent's channels."""
@@ -74,14 +78,8 @@ class EntropyBottleneck(tf.keras.layers.Layer):
         symbols = tf.round(latent)
         outlier = tf.abs(symbols) / -OUTLIER_SCALE + math.log(math.sinh(0.5 / OUTLIER_SCALE))
         outlier = tf.where(symbols == 0, math.log(1 - math.exp(-0.5 / OUTLIER_SCALE)), outlier)
-        mixed = tf.reduce_logsumexp(
-            [
-                math.log(1 - OUTLIER_SHARE) + self.prior.log_prob(symbols),
-                math.log(OUTLIER_SHARE) + outlier,
-            ],
-            axis=0,
-        )
-        return _in_bits(mixed)
+        ordinary = math.log(1 - OUTLIER_SHARE) + self.prior.log_prob(symbols)
+        return _in_bits(tf.reduce_logsumexp([ordinary, math.log(OUTLIER_SHARE) + outlier], axis=0))
 
     def _noise(self, shape: tf.Tensor) -> tf.Tensor:
         context = tf.distribute.get_replica_context()
@@ -97,7 +95,7 @@ class EntropyBottleneck(tf.keras.layers.Layer):
         return noise[start : start + shape[0]]
 
     def save_own_variables(self, store: Any) -> None:
-        """Stores the call counter and the prior, whose variables Keras' own format would leave out."""
+        """Stores the call counter and the prior, whose variables Keras' own format would omit."""
         for index, variable in enumerate(self._all_variables()):
             store[str(index)] = variable.numpy()
 

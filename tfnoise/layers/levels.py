@@ -14,16 +14,23 @@ LEVELS = (2, 4, 8, 16)
 
 
 def bpp_of(latent_channels: int, levels: int) -> float:
-    """Bits per pixel of fixed-length symbols: `C log2(L) / 16^2`."""
+    """Bits per pixel of fixed-length symbols: `C log2(L) / 16^2`.
+
+    >>> bpp_of(128, levels=2)
+    0.5
+    """
     return latent_channels * math.log2(levels) / TOTAL_STRIDE**2
 
 
 def latent_channels_for(bpp: float, levels: int) -> int:
-    """How many latent channels of `levels` levels give exactly `bpp` bits per pixel.
+    """The number of latent channels of `levels` levels that give exactly `bpp` bits per pixel.
 
     Raises:
       ValueError: an impossible number of levels, or no whole number of channels gives `bpp`; the message
         names the nearest rates that work.
+
+    >>> latent_channels_for(0.5, levels=4)
+    64
     """
     if levels not in LEVELS:
         raise ValueError(f"levels must be one of {', '.join(map(str, LEVELS))}, not {levels}")
@@ -56,6 +63,10 @@ class LevelsBottleneck(tf.keras.layers.Layer):
 
     Raises:
       ValueError: another number of levels, or `quantizer_s` is not a positive finite number.
+
+    >>> quantized, bits = LevelsBottleneck(levels=2)(tf.constant([[[[0.2, -0.7]]]]))
+    >>> quantized.numpy().tolist(), bits.numpy()
+    ([[[[1.0, -1.0]]]], array([2.], dtype=float32))
     """
 
     def __init__(self, levels: int = 2, quantizer_s: float = 1.0, **kwargs: Any):
@@ -85,7 +96,7 @@ class LevelsBottleneck(tf.keras.layers.Layer):
         return tf.clip_by_value(tf.round(position), 0, self.levels - 1)
 
     def call(self, latent: tf.Tensor, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """`(quantized, bits)` of a latent `[batch, rows, columns, channels]`; the same in training or not."""
+        """`(quantized, bits)` of a latent `[batch, rows, columns, channels]`, in training or not."""
         # Not by way of integers, so that a NaN stays one and is noticed in the loss.
         hard = self.dequantize(self._nearest(latent))
         distance = tf.math.squared_difference(latent[..., None], self.centres)

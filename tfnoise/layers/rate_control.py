@@ -34,8 +34,12 @@ class RateControl(tf.keras.layers.Layer):
 
     Args:
       target_bpp: the rate to hold, bits per pixel.
-      steps: how many training steps there will be.
+      steps: number of training steps.
       start: m at the first step.
+
+    >>> control = RateControl(target_bpp=0.5, start=-2.0)
+    >>> control(tf.constant(0.25), tf.constant(1.0)).numpy().round(4)  # 0.25 + exp(-2)
+    0.3853
     """
 
     def __init__(self, target_bpp: float = 0.5, steps: int = 2000, start: float = -1.5, **kwargs: Any):
@@ -56,7 +60,7 @@ class RateControl(tf.keras.layers.Layer):
 
     @property
     def multiplier(self) -> tf.Tensor:
-        """What a bit per pixel costs in the objective."""
+        """The cost of a bit per pixel in the objective."""
         return tf.exp(tf.minimum(self.log_multiplier + PROPORTIONAL_GAIN * self.error, HIGHEST))
 
     def call(self, distortion: tf.Tensor, bpp: tf.Tensor) -> tf.Tensor:
@@ -79,12 +83,8 @@ class RateControl(tf.keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "target_bpp": self.target_bpp,
-            "steps": self.steps,
-            "start": self.start,
-        }
+        arguments = {"target_bpp": self.target_bpp, "steps": self.steps, "start": self.start}
+        return {**super().get_config(), **arguments}
 
 
 def mean_over_replicas(value: tf.Tensor) -> tf.Tensor:
