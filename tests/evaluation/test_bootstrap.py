@@ -104,7 +104,6 @@ def test_the_crossed_interval_is_that_of_resampling_rows_and_columns_by_hand():
     [
         lambda: bootstrap_mean([[1.0, 2.0]]),
         lambda: bootstrap_mean([1.0], resamples=0),
-        lambda: bootstrap_mean([1.0], level=1.0),
         lambda: bootstrap_paired([1.0], [1.0, 2.0]),
         lambda: bootstrap_paired([1.0], [1.0], "product"),
         *[

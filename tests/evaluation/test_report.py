@@ -7,18 +7,8 @@ import json
 import pytest
 
 from tfnoise.cli.output import jsonable, table
-from tfnoise.evaluation import (
-    ClipScores,
-    ModelScores,
-    SkippedClip,
-    bootstrap_mean,
-    genre_tables,
-    json_report,
-    model_names,
-    notes,
-    score_table,
-    spread,
-)
+from tfnoise.evaluation import ClipScores, ModelScores, SkippedClip, bootstrap_mean, evenly_spaced_indices
+from tfnoise.evaluation.report import genre_tables, json_report, model_names, notes, score_table
 
 
 def clip(number: int, genre: str | None = "Rock", ms_ssim: float | None = 0.5, bpp: float = 0.49):
@@ -30,7 +20,7 @@ SCORES = ModelScores(
     0.5,
     4,
     (clip(0), clip(1, "Jazz"), clip(2, None, ms_ssim=None), clip(3, bpp=0.6)),
-    (SkippedClip("audio/9.wav", "audio/9.wav: is silent and left out"),),
+    (SkippedClip("audio/9.wav", "audio/9.wav: is silent"),),
 )
 
 
@@ -59,7 +49,7 @@ def test_json_has_its_form():
     assert model["genres"]["Rock"]["clips"] == 2
     assert model["genres"]["Jazz"]["metrics"]["mse"] == {"mean": 0.02, "ci95": [0.02, 0.02]}
     assert model["above_target"] == [{"path": "audio/3.wav", "bpp": 0.6}]
-    assert report["left_out"] == [{"path": "audio/9.wav", "problem": "audio/9.wav: is silent and left out"}]
+    assert report["left_out"] == [{"path": "audio/9.wav", "problem": "audio/9.wav: is silent"}]
     assert report["ms_ssim_left_out"] == [{"path": "audio/2.wav", "frames": 256}]
     assert (report["data"], report["synthetic"], report["seed"]) == ("pmqd", False, 7)
     assert report["ms_ssim_scales"] == 4 and report["pictures"] == ["a.png"] and report["date"][:2] == "20"
@@ -100,16 +90,16 @@ def test_genres_of_many_models_are_split_into_tables_that_fit():
         assert max(map(len, table(rows, header, align).splitlines())) <= 100
 
 
-def test_notes_name_every_clip_that_is_left_out_or_above_the_target():
+def test_notes_name_every_clip_that_is_skipped_or_above_the_target():
     text = "\n".join(notes({"best": SCORES}))
-    assert "4 of 5 clips scored; 1 skipped:\n  audio/9.wav: is silent and left out" in text
+    assert "4 of 5 clips scored; 1 skipped:\n  audio/9.wav: is silent" in text
     assert "skipped for MS-SSIM-4:\n  audio/2.wav (256 frames)" in text
     assert "1 clip above 0.5 bpp even at the coarsest step:\n  audio/3.wav (0.600 bpp)" in text
     assert notes({"best": ModelScores(0.5, 4, (clip(0),))}) == []
     assert "1 clip of b above" in "\n".join(notes({"a": SCORES, "b": SCORES}))
 
 
-def test_places_are_spread_evenly():
-    assert spread(5, 9) == [0, 1, 2, 3, 4]
-    assert spread(100, 4) == [12, 37, 62, 87]
-    assert spread(0, 3) == [] and spread(1, 1) == [0]
+def test_indices_are_evenly_spaced():
+    assert evenly_spaced_indices(5, 9) == [0, 1, 2, 3, 4]
+    assert evenly_spaced_indices(100, 4) == [12, 37, 62, 87]
+    assert evenly_spaced_indices(0, 3) == [] and evenly_spaced_indices(1, 1) == [0]

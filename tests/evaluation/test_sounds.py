@@ -13,10 +13,10 @@ from tfnoise.evaluation import (
     mel_mse,
     score_sounds,
     sound_scores,
-    sound_table,
     spectral_convergence,
     synthetic_clip_images,
 )
+from tfnoise.evaluation.report import sound_table
 
 FRONT_END = FrontEnd(sample_rate_hz=8000, n_fft=256, hop=64, mels=32)
 # Loud enough everywhere that no level is below the floor.
@@ -45,7 +45,7 @@ def test_the_floor_is_80_db_below_the_peak():
     assert np.isfinite(log_spectral_distance_db(silent, tone, FRONT_END)[0])
 
 
-def test_phase_is_not_heard_by_them():
+def test_phase_does_not_count():
     flipped = sound_scores(NOISE[0], -NOISE[0], FRONT_END)
     assert max(flipped.values()) < 1e-6
 

@@ -75,6 +75,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
         raise UsageError("--degradation chooses among clips on a pmqd.csv; name their folder with --data")
     if values.plots is not None:
         _check_pictures(Path(values.plots), values.overwrite)
+    from tfnoise.evaluation import report
+
     clips = _Clips(values.data, values.seed)
     if values.data is not None:
         clips = _Clips(values.data, values.seed, tfnoise.data.list_clips(values.data, values.degradation))
@@ -92,20 +94,20 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
         say(f"wrote {path}")
     if json_requested():
         degradation = values.degradation if values.data is not None else None
-        report = tfnoise.evaluation.json_report(
+        result = report.json_report(
             scores, values.data, values.seed, degradation=degradation, pictures=pictures
         )
         if fitted is not None:
-            report["nlpd_parameters"] = {"path": parameters, **fitted.to_dict()}
-        audio = {name: tfnoise.evaluation.sound_summary(one, values.seed) for name, one in sounds.items()}
+            result["nlpd_parameters"] = {"path": parameters, **fitted.to_dict()}
+        audio = {name: report.sound_summary(one, values.seed) for name, one in sounds.items()}
         for name, model in models.items():
             settings = {key: model.settings[key] for key in ("fingerprint", "training")}
-            report["models"][name].update(path=model.path, **settings)
+            result["models"][name].update(path=model.path, **settings)
             if audio:
-                report["models"][name]["audio"] = audio.pop(name)
+                result["models"][name]["audio"] = audio.pop(name)
         if audio:
-            report["front_end_audio"] = audio
-        print_json(report)
+            result["front_end_audio"] = audio
+        print_json(result)
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ class _Clips:
 
 def _load_models(names: Sequence[str], bpp: float | None) -> dict[str, Any]:
     """The models that --model names, by the names that tables and JSON give them."""
+    from tfnoise.evaluation import report
+
     # A folder may have a comma in its name.
     parts = [[name] if Path(name).exists() else name.split(",") for name in names]
     paths = list(dict.fromkeys(path.strip() for part in parts for path in part))
@@ -151,7 +155,7 @@ def _load_models(names: Sequence[str], bpp: float | None) -> dict[str, Any]:
     for path in paths:
         checked_settings(path, bpp)
     models = [tfnoise.codec.load(path) for path in paths]
-    return dict(zip(tfnoise.evaluation.model_names(paths, [model.name for model in models]), models))
+    return dict(zip(report.model_names(paths, [model.name for model in models]), models))
 
 
 def _score(
@@ -199,20 +203,20 @@ def _say_scores(
     clips: _Clips,
     nlpd_parameters: str | None,
 ) -> None:
-    evaluation = tfnoise.evaluation
+    from tfnoise.evaluation import report
 
     def say_table(cells: Any) -> None:
         say(table(cells.rows, cells.header, cells.align))
 
-    say_table(evaluation.score_table(scores, clips.seed))
+    say_table(report.score_table(scores, clips.seed))
     say("Means over clips, [95 % bootstrap interval]; bpp: mean and largest rate, bits per pixel.")
     if sounds:
         say("\nAs sound, after phase reconstruction, against the original waveform:")
-        say_table(evaluation.sound_table(sounds, clips.seed))
-    for title, cells in evaluation.genre_tables(scores):
+        say_table(report.sound_table(sounds, clips.seed))
+    for title, cells in report.genre_tables(scores):
         say(f"\n{title}:")
         say_table(cells)
-    remarks = evaluation.notes(scores)
+    remarks = report.notes(scores)
     if len({model.front_end for model in models.values()}) > 1:
         remarks.append("These models have different front ends: each is scored on images of its own, so that")
         remarks.append("  their figures do not compare.")

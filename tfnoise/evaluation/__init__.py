@@ -1,27 +1,13 @@
-"""How well models code natural audio: scores, their confidence, tables and pictures."""
+"""Scores of models on natural audio, their confidence, tables and pictures; see `report` and `correlation`."""
 
 from tfnoise.evaluation.bootstrap import (
-    Comparison,
-    Estimate,
     bootstrap_clusters,
     bootstrap_crossed,
     bootstrap_mean,
     bootstrap_paired,
 )
 from tfnoise.evaluation.plots import Panel, clip_figure, save_figure
-from tfnoise.evaluation.report import (
-    Table,
-    evenly_spaced_indices,
-    genre_tables,
-    json_report,
-    model_names,
-    notes,
-    score_table,
-    sound_summary,
-    sound_table,
-    spread,
-    summary,
-)
+from tfnoise.evaluation.report import evenly_spaced_indices, spread
 from tfnoise.evaluation.scores import (
     METRICS,
     ClipImage,
@@ -36,7 +22,6 @@ from tfnoise.evaluation.scores import (
 )
 from tfnoise.evaluation.sounds import (
     SOUND_METRICS,
-    ClipSound,
     SoundScores,
     log_spectral_distance_db,
     mel_mse,
@@ -51,14 +36,10 @@ __all__ = [
     "SOUND_METRICS",
     "ClipImage",
     "ClipScores",
-    "ClipSound",
-    "Comparison",
-    "Estimate",
     "ModelScores",
     "Panel",
     "SkippedClip",
     "SoundScores",
-    "Table",
     "bootstrap_clusters",
     "bootstrap_crossed",
     "bootstrap_mean",
@@ -67,23 +48,15 @@ __all__ = [
     "clip_images",
     "code_image",
     "evenly_spaced_indices",
-    "genre_tables",
-    "json_report",
     "log_spectral_distance_db",
     "mel_mse",
-    "model_names",
-    "notes",
     "resynthesised",
     "save_figure",
     "score_clips",
     "score_sounds",
-    "score_table",
     "sound_scores",
-    "sound_summary",
-    "sound_table",
     "spectral_convergence",
     "spread",
-    "summary",
     "synthetic_clip_images",
     "validation_scores",
 ]

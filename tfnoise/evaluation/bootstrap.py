@@ -51,26 +51,25 @@ class Comparison(NamedTuple):
 
 
 def bootstrap_mean(
-    values: Sequence[float] | np.ndarray, seed: int = 0, resamples: int = RESAMPLES, level: float = LEVEL
+    values: Sequence[float] | np.ndarray, seed: int = 0, resamples: int = RESAMPLES
 ) -> Estimate:
-    """The mean of clips' values, with the interval that resampling the clips gives.
+    """The mean of clips' values, with the 95 % interval that resampling the clips gives.
 
     Args:
       values: one finite number a clip, `[clips]`.
       seed: random seed; equal seeds and numbers of clips resample the same clips.
       resamples: number of resamples, 1 or more.
-      level: share of the resampled means that lies inside the interval, above 0 and below 1.
 
     Returns:
       The mean and its interval: the value itself for one clip, NaN for none.
 
     Raises:
-      ValueError: values that are not `[clips]`, or resamples or level out of range.
+      ValueError: values that are not `[clips]`, or no resamples.
 
     >>> bootstrap_mean([1.0, 2.0, 3.0, 4.0])
     Estimate(value=2.5, low=1.5, high=3.5)
     """
-    return _bootstrap([values], lambda means: means[0], seed, resamples, level)
+    return _bootstrap([values], lambda means: means[0], seed, resamples)
 
 
 def bootstrap_paired(
@@ -79,14 +78,13 @@ def bootstrap_paired(
     statistic: str = "difference",
     seed: int = 0,
     resamples: int = RESAMPLES,
-    level: float = LEVEL,
 ) -> Estimate:
     """Compares two models' means over the same clips; each resample takes the same clips of both.
 
     Args:
       a, b: one finite number a clip, `[clips]`, clip by clip.
       statistic: "difference", mean(a) - mean(b), or "ratio", mean(a) / mean(b).
-      seed, resamples, level: as in `bootstrap_mean`.
+      seed, resamples: as in `bootstrap_mean`.
 
     Returns:
       The statistic and its interval.
@@ -105,7 +103,7 @@ def bootstrap_paired(
         raise ValueError(f"statistic must be one of {', '.join(statistics)}, not {statistic!r}")
     if np.shape(a) != np.shape(b):
         raise ValueError(f"paired values must be of equal number, not {np.shape(a)} and {np.shape(b)}")
-    return _bootstrap([a, b], statistics[statistic], seed, resamples, level)
+    return _bootstrap([a, b], statistics[statistic], seed, resamples)
 
 
 def bootstrap_clusters(
@@ -188,18 +186,17 @@ def _bootstrap(
     statistic: Callable[[np.ndarray], np.ndarray],
     seed: int,
     resamples: int,
-    level: float,
 ) -> Estimate:
     """The statistic of the samples' means `[samples, ...]`, and its percentiles over resamples."""
     values = np.asarray(samples, np.float64)
     if values.ndim != 2:
         raise ValueError(f"values must be [clips], not of shape {values.shape[1:]}")
-    if resamples < 1 or not 0 < level < 1:
-        raise ValueError(f"resamples must be 1 or more and level in (0, 1), not {resamples} and {level}")
+    if resamples < 1:
+        raise ValueError(f"resamples must be 1 or more, not {resamples}")
     if values.shape[1] == 0:
         return Estimate(np.nan, np.nan, np.nan)
     means = [values[:, draws].mean(axis=-1) for draws in _draws(values.shape[1], seed, resamples)]
-    low, high = _percentiles(statistic(np.concatenate(means, axis=1)), level)
+    low, high = _percentiles(statistic(np.concatenate(means, axis=1)))
     return Estimate(float(statistic(values.mean(axis=-1))), float(low), float(high))
 
 
@@ -211,6 +208,5 @@ def _draws(count: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
         yield generator.integers(0, count, (min(rows, resamples - first), count))
 
 
-def _percentiles(resampled: np.ndarray, level: float = LEVEL) -> np.ndarray:
-    outside = (1 - level) / 2
-    return np.quantile(resampled, [outside, 1 - outside])
+def _percentiles(resampled: np.ndarray) -> np.ndarray:
+    return np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
