@@ -1,4 +1,4 @@
-"""Scores of models on natural audio, their confidence, tables and pictures; see `report` and `correlation`."""
+"""Scores of models on natural audio, their confidence, and pictures; see also `report` and `correlation`."""
 
 from tfnoise.evaluation.bootstrap import (
     bootstrap_clusters,
