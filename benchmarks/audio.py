@@ -33,7 +33,7 @@ from tfnoise.cli.output import say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.data import list_clips, synthetic_clips
 from tfnoise.errors import InputError
-from tfnoise.evaluation import log_spectral_distance_db, mel_mse, spectral_convergence, spread
+from tfnoise.evaluation import evenly_spaced_indices, log_spectral_distance_db, mel_mse, spectral_convergence
 from tfnoise.evaluation.sounds import convergence, level_distance_db
 
 _BATCH = 16
@@ -87,7 +87,7 @@ def _waveforms(data: str | None, count: int) -> tuple[np.ndarray, int]:
         waveforms = [clip[2] for clip in synthetic_clips(48_000, seed=0)]
         return np.stack([np.asarray(waveforms[n % len(waveforms)], np.float32) for n in range(count)]), 48_000
     clips = list_clips(data)
-    sounds = [read(clips[place].path) for place in spread(len(clips), count)]
+    sounds = [read(clips[place].path) for place in evenly_spaced_indices(len(clips), count)]
     rates = {rate for _, rate in sounds}
     if len(rates) > 1:
         raise InputError(f"{data}: its clips have several sample rates; name a folder with one")

@@ -19,8 +19,14 @@ from tfnoise.codec import Codec, LoadedModel
 from tfnoise.data import list_clips, synthetic_clips
 from tfnoise.data.splits import odd_even_split
 from tfnoise.errors import InputError
-from tfnoise.evaluation import ClipImage, clip_images, save_figure, spread, synthetic_clip_images
-from tfnoise.evaluation.rate_curves import rate_figure
+from tfnoise.evaluation import (
+    ClipImage,
+    clip_images,
+    evenly_spaced_indices,
+    save_figure,
+    synthetic_clip_images,
+)
+from tfnoise.evaluation.plots import rate_figure
 
 _SPEED_S = 120
 _MEMORY_S = (60, 600, 3600)
@@ -57,7 +63,7 @@ class Clips:
             if self.part != "all":
                 clips = dict(zip(("odd", "even"), odd_even_split(clips)))[self.part]
             if self.count:
-                clips = [clips[index] for index in spread(len(clips), self.count)]
+                clips = [clips[index] for index in evenly_spaced_indices(len(clips), self.count)]
             images = []
             with Progress(len(clips), label="reading", unit="clip") as progress:
                 for image in clip_images(clips, model.front_end):

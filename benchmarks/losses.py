@@ -19,7 +19,7 @@ from benchmarks.measuring import compare, growth_bytes, in_fresh_process, range_
 from tfnoise.cli.output import say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.losses import NLPDParameters, ms_ssim, nlpd, published_parameters
-from tfnoise.losses.laplacian_pyramid import LOW_PASS
+from tfnoise.losses.nlpd import LOW_PASS
 
 SHAPE = (16, 256, 256, 1)
 """Batch, height, width and channels of the images that the losses are compared on."""
