@@ -7,39 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import tensorflow as tf
 
+from tests.tiny_models import exported_once
 from tfnoise.audio import FrontEnd
-from tfnoise.autoencoder import Autoencoder
 from tfnoise.data.clip_list import COLUMNS
-from tfnoise.serving import export_model
 
 RATE_HZ = 16000
 
 
-@pytest.fixture(scope="package")
-def tiny_autoencoder() -> Autoencoder:
-    tf.keras.utils.set_random_seed(0)
-    model = Autoencoder(filters=8)
-    model(tf.zeros([1, 64, 64, 1]))
-    return model
-
-
-@pytest.fixture(scope="package")
-def tiny_model(tiny_autoencoder, tmp_path_factory) -> Path:
+@pytest.fixture(scope="session")
+def tiny_model(run_folder) -> Path:
     """`EXPORT_DIR/tiny`, with the version 1."""
-    folder = tmp_path_factory.mktemp("export") / "tiny"
-    export_model(tiny_autoencoder, FrontEnd(), folder, training={})
-    return folder
+    return exported_once(run_folder, "tiny", front_end=FrontEnd(), bpp=0.5).parent
 
 
-@pytest.fixture(scope="package")
-def levels_model(tmp_path_factory) -> Path:
-    model = Autoencoder(filters=8, bottleneck="levels")
-    model(tf.zeros([1, 64, 64, 1]))
-    folder = tmp_path_factory.mktemp("export") / "levels"
-    export_model(model, FrontEnd(), folder, training={})
-    return folder
+@pytest.fixture(scope="session")
+def levels_model(run_folder) -> Path:
+    return exported_once(run_folder, "tiny_levels", "levels", FrontEnd(), bpp=0.5).parent
 
 
 def tone(duration_s: float, hz: float) -> np.ndarray:

@@ -85,57 +85,46 @@ def test_pmqd_is_paired_by_its_list(run_script, tmp_path, rated):
     assert report["pairs"] == 12 and report["metrics"]["mse"]["spearman"]["value"] < -0.9
 
 
-_REFUSED = [
-    ([], 2, "--ratings=FILE.csv or --pmqd=FOLDER"),
-    (["--ratings=a.csv", "--pmqd=b"], 2, "either"),
-    (["--ratings="], 2, "either"),
-    (["--ratings=empty.csv", "--plot=p.jpg"], 2, "must end in .png"),
-    (["--ratings=."], 1, ".: is a folder; name a CSV file"),
-    (["--ratings=absent.csv"], 1, "absent.csv: no such file"),
-    (["--ratings=empty.csv"], 1, "empty.csv: has no column reference"),
-    (
-        ["--ratings=none.csv"],
-        1,
-        "only 0 usable pairs where 3 are needed; the first problem: none.csv, line 2",
-    ),
-    (
-        ["--ratings=none.csv", "--nlpd_parameters=empty.csv"],
-        1,
-        "empty.csv: is no file of NLPD parameters",
-    ),
-    (["--ratings=none.csv", "--plot=there.PNG"], 1, "--plot=there.PNG: exists"),
-    (["--ratings=none.csv", "--plot=/proc/x.png"], 1, "--plot=/proc: cannot be written to"),
-    (["--pmqd=absent"], 1, "absent: no such folder"),
-]
-
-
-def test_refused_in_one_line(run_many, tmp_path):
+def test_refused_in_one_line(run_script, tmp_path):
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "there.PNG").write_text("")
     (tmp_path / "none.csv").write_text("reference,degraded,rating\na.wav,b.wav,3\n")
-    answers = run_many("correlate", *(arguments for arguments, _, _ in _REFUSED))
-    assert len(answers) == len(_REFUSED)
-    for (arguments, status, words), (answer, text) in zip(_REFUSED, answers):
-        assert answer == status, arguments
-        assert words in text.splitlines()[-1], arguments
+    few = "only 0 usable pairs where 3 are needed; the first problem: none.csv, line 2"
+    for line, status, words in [
+        ("", 2, "--ratings=FILE.csv or --pmqd=FOLDER"),
+        ("--ratings=a.csv --pmqd=b", 2, "either"),
+        ("--ratings=", 2, "either"),
+        ("--ratings=empty.csv --plot=p.jpg", 2, "must end in .png"),
+        ("--ratings=.", 1, ".: is a folder; name a CSV file"),
+        ("--ratings=absent.csv", 1, "absent.csv: no such file"),
+        ("--ratings=empty.csv", 1, "empty.csv: has no column reference"),
+        ("--ratings=none.csv", 1, few),
+        ("--ratings=none.csv --nlpd_parameters=empty.csv", 1, "empty.csv: is no file of NLPD parameters"),
+        ("--ratings=none.csv --plot=there.PNG", 1, "--plot=there.PNG: exists"),
+        ("--ratings=none.csv --plot=/proc/x.png", 1, "--plot=/proc: cannot be written to"),
+        ("--pmqd=absent", 1, "absent: no such folder"),
+    ]:
+        done = run_script("correlate", *line.split())
+        assert done.status == status and words in done.stderr.splitlines()[-1], done
     assert not list(tmp_path.glob("*.png"))
 
 
-_NOT_FITTED = [
-    ([], 2, "--data is required"),
-    (["--data=absent"], 1, "absent: no such folder"),
-    (["--data=.", "--output=there.json"], 1, "--output=there.json: exists"),
-    (["--data=."], 1, "holds no audio"),
-]
-
-
-def test_fitting_is_refused_in_one_line(run_many, tmp_path):
+def test_fitting_is_refused_in_one_line(run_script, tmp_path):
     (tmp_path / "there.json").write_text("")
-    answers = run_many("fit_nlpd", *(arguments for arguments, _, _ in _NOT_FITTED))
-    assert len(answers) == len(_NOT_FITTED)
-    for (arguments, status, words), (answer, text) in zip(_NOT_FITTED, answers):
-        assert answer == status and words in text, arguments
-        assert len(text.splitlines()) == 1, arguments
+    for line, status, words in [
+        ("", 2, "--data is required"),
+        ("--data=absent", 1, "absent: no such folder"),
+        ("--data=. --output=there.json", 1, "--output=there.json: exists"),
+        ("--data=.", 1, "holds no audio"),
+    ]:
+        done = run_script("fit_nlpd", *line.split())
+        assert done.status == status and words in done.stderr and done.stderr.count("\n") == 1, done
+
+
+@pytest.mark.parametrize("verb", ["correlate", "evaluate", "fit_nlpd", "resynthesize"])
+def test_in_a_process_of_its_own(run_process, verb):
+    done = run_process(verb, "--nothing")
+    assert done == (2, "", f"{verb}: unknown flag --nothing (see bin/{verb} --help)\n")
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def test_models_of_one_name_side_by_side(run_script, tiny_model, levels_model, m
     assert "skipped" not in result.stdout and "scoring: 100%" in result.stderr
 
 
-def test_what_cannot_be_evaluated_is_one_line(run_many, tiny_model, levels_model, mixed_folder, tmp_path):
+def test_what_cannot_be_evaluated_is_one_line(run_script, tiny_model, levels_model, mixed_folder, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "mute").mkdir()
     soundfile.write(tmp_path / "mute" / "a.wav", np.zeros(16000), 16000)
@@ -101,14 +101,11 @@ def test_what_cannot_be_evaluated_is_one_line(run_many, tiny_model, levels_model
         ([model, "--plots=/proc/none"], 1, "--plots=/proc/none: cannot be written to"),
         ([model, "--plots=old"], 1, "holds pictures of an earlier run, as clip_01_a.png"),
     ]
-    answers = run_many("evaluate", *(arguments for arguments, _, _ in cases))
-    assert len(answers) == len(cases)
-    for (arguments, status, message), (found, text) in zip(cases, answers):
-        assert found == status, (arguments, text)
-        last = text.splitlines()[-1]
-        assert message in last and last.startswith("evaluate: "), (arguments, text)
-        # Beside the line of the error there may be one of progress.
-        assert len(text.splitlines()) <= 2, (arguments, text)
+    for arguments, status, message in cases:
+        done = run_script("evaluate", *arguments)
+        *progress, last = done.stderr.splitlines()
+        assert done.status == status and last.startswith("evaluate: ") and message in last, done
+        assert len(progress) <= 1, done
     assert not (tmp_path / "new").exists()
     assert sorted(path.name for path in Path(tmp_path / "old").iterdir()) == ["clip_01_a.png"]
 

@@ -79,39 +79,32 @@ def test_a_loud_sound_does_not_clip(run_script, tmp_path):
     assert np.abs(soundfile.read(tmp_path / "out.wav")[0]).max() == pytest.approx(1, abs=1e-4)
 
 
-def test_refusals_are_one_line(run_many, sounds, tiny_model, levels_model, tmp_path):
-    song, both = sounds / "a.flac", [sounds / "a.flac", sounds / "more" / "quiet.wav"]
+def test_refusals_are_one_line(run_script, sounds, tiny_model, levels_model, tmp_path):
+    song, plain = sounds / "a.flac", "--front_end_only"
     cases = [
+        ([], 2, "needs 1 or more arguments"),
         ([song], 1, "saved_models/best: there is no such model here"),
         ([song, "--model=nowhere"], 1, "nowhere: no such model folder"),
-        ([song, "--front_end_only", "--bpp=1"], 2, "--bpp: with --front_end_only nothing is coded"),
-        (
-            [song, "--front_end_only", f"--model={tiny_model}"],
-            2,
-            "--model: with --front_end_only there is none",
-        ),
+        ([song, plain, "--bpp=1"], 2, "--bpp: with --front_end_only nothing is coded"),
+        ([song, plain, f"--model={tiny_model}"], 2, "--model: with --front_end_only there is none"),
         ([song, f"--model={tiny_model}", "--hop=128"], 2, "--hop=128: "),
         ([song, f"--model={tiny_model}", "--bpp=nan"], 2, "--bpp=nan: must be a rate above 0"),
         ([song, f"--model={levels_model}", "--bpp=0.4"], 2, "codes with fixed levels, always at 0.5 bpp"),
-        ([*both, "-o", "x.wav", "--front_end_only"], 2, "--output=x.wav: is one file"),
-        ([sounds / "bad.wav", "--front_end_only"], 1, "bad.wav: is damaged or not audio"),
-        ([sounds / "none.wav", "--front_end_only"], 1, "none.wav: no such folder"),
-        ([song, "-o", song / "x.wav", "--front_end_only"], 1, "cannot be written to"),
+        ([song, sounds / "more" / "quiet.wav", "-o", "x.wav", plain], 2, "--output=x.wav: is one file"),
+        ([sounds / "bad.wav", plain], 1, "bad.wav: is damaged or not audio"),
+        ([sounds / "none.wav", plain], 1, "none.wav: no such folder"),
+        ([song, "-o", song / "x.wav", plain], 1, "cannot be written to"),
     ]
-    for (line, status, words), (found, text) in zip(cases, run_many("resynthesize", *(c[0] for c in cases))):
-        assert found == status and words in text.splitlines()[-1], (line, text)
+    for line, status, words in cases:
+        done = run_script("resynthesize", *line)
+        assert done.status == status and words in done.stderr.splitlines()[-1], done
     assert [path.name for path in tmp_path.iterdir()] == ["sounds"]
 
 
-def test_needs_an_input(run_script):
-    done = run_script("resynthesize")
-    assert done.status == 2 and "needs 1 or more arguments" in done.stderr
-
-
-def test_an_input_is_never_replaced(run_many, sounds):
-    (sounds / "a.front_end.wav").write_bytes((sounds / "more" / "quiet.wav").read_bytes())
-    before = (sounds / "a.front_end.wav").read_bytes()
-    line = [sounds / "a.flac", sounds / "a.front_end.wav", "--front_end_only", "--overwrite"]
-    [(status, text)] = run_many("resynthesize", line)
-    assert status == 1 and "a.front_end.wav: is an input itself" in text
-    assert (sounds / "a.front_end.wav").read_bytes() == before
+def test_an_input_is_never_replaced(run_script, sounds):
+    target = sounds / "a.front_end.wav"
+    target.write_bytes((sounds / "more" / "quiet.wav").read_bytes())
+    before = target.read_bytes()
+    done = run_script("resynthesize", sounds / "a.flac", target, "--front_end_only", "--overwrite")
+    assert done.status == 1 and "a.front_end.wav: is an input itself" in done.stderr
+    assert target.read_bytes() == before

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.tiny_models import tiny_autoencoder
 from tfnoise import codec, losses
 from tfnoise.audio import FrontEnd
 from tfnoise.data import list_clips
@@ -60,7 +61,7 @@ def test_an_image_too_small_for_the_scales_is_skipped_for_ms_ssim_alone(scales, 
     assert [clip.id for clip in scores.ms_ssim_skipped] == ["a", "b", "c"][fitting:]
 
 
-def test_clips_above_the_target_are_told():
+def test_clips_above_the_target_are_listed():
     def coarse(images, bpp):
         return {**fake_code(images, bpp), "bpp": tf.fill([1], 0.7)}
 
@@ -90,10 +91,10 @@ def test_a_model_that_makes_nan_is_refused():
         score_clips(fake_code, [], 0.5, ms_ssim_scales=6)
 
 
-def test_a_model_in_memory_scores_as_the_one_exported_from_it(tiny_autoencoder, tiny_model, mixed_folder):
+def test_a_model_in_memory_scores_as_the_one_exported_from_it(tiny_model, mixed_folder):
     loaded = codec.load(tiny_model)
     clips = list_clips(mixed_folder)
-    frozen = codec.FrozenModel(tiny_autoencoder)
+    frozen = codec.FrozenModel(tiny_autoencoder(mels=128, bpp=0.5))
     exported = score_clips(loaded.module.code, clip_images(clips, loaded.front_end), loaded.bpp)
     in_memory = score_clips(frozen.code, clip_images(clips, FrontEnd()), 0.5)
     assert exported.skipped == in_memory.skipped
@@ -114,8 +115,8 @@ def test_a_model_in_memory_scores_as_the_one_exported_from_it(tiny_autoencoder, 
         validation_scores(frozen, FrontEnd(), clips[4:], 0.5)
 
 
-def test_a_lower_target_costs_quality(tiny_autoencoder):
-    frozen = codec.FrozenModel(tiny_autoencoder)
+def test_a_lower_target_costs_quality():
+    frozen = codec.FrozenModel(tiny_autoencoder(mels=128, bpp=0.5))
     clips = [image_of("a", 128, 128)]
     steps = [score_clips(frozen.code, clips, bpp).clips[0] for bpp in (0.5, 0.1)]
     assert steps[0].bpp <= 0.5 and steps[1].bpp <= 0.1 and steps[1].step > steps[0].step

@@ -115,9 +115,7 @@ def _targets(
     )
     for path in paths.values():
         if picture and replace and path.with_suffix(".png").exists():
-            raise InputError(
-                f"{path.with_suffix('.png')}: is there already; name another output or add {replace}"
-            )
+            raise InputError(f"{path.with_suffix('.png')}: exists; name another output or add {replace}")
     return paths
 
 

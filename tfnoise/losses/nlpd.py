@@ -69,7 +69,7 @@ def nlpd(
       tf.errors.InvalidArgumentError: in a graph, dynamic shapes that do not fit.
 
     >>> nlpd(tf.zeros([1, 32, 32, 1]), tf.ones([1, 32, 32, 1]), scales=4).numpy().round(2)
-    array([2.16], dtype=float32)
+    array([1.58], dtype=float32)
     """
     parameters = resolved_parameters(family, scales, epsilon, parameters, luminance)
     a, b = image_pair(a, b, max_val)
