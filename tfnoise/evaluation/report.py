@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tfnoise
-from tfnoise.evaluation.bootstrap import Estimate, bootstrap_mean
+from tfnoise.evaluation.bootstrap import bootstrap_mean
 from tfnoise.evaluation.scores import METRICS, GenreScores, ModelScores, SkippedClip
 from tfnoise.evaluation.sounds import SOUND_METRICS, SoundScores
 from tfnoise.losses import smallest_side
@@ -66,14 +66,14 @@ def summary(scores: ModelScores, seed: int = 0) -> dict[str, Any]:
       clips, bpp, bpp_max, bpp_target, metrics, genres (each with clips, bpp and metrics), above_target and
       left_out; a metric is {"mean": x, "ci95": [low, high]}, NaN where no clip has it.
     """
-    by_genre = _genre_summaries(scores, METRICS, seed)
+    result = _summary(scores, METRICS, seed)
+    for genre, entry in result["genres"].items():
+        entry["bpp"] = _mean(scores, genre)
     return {
-        "clips": len(scores.clips),
+        **result,
         "bpp": _mean(scores, None),
         "bpp_max": _largest_bpp(scores),
         "bpp_target": scores.bpp_target,
-        "metrics": _metrics(scores, None, METRICS, seed),
-        "genres": {genre: {**one, "bpp": _mean(scores, genre)} for genre, one in by_genre.items()},
         "above_target": [{"path": clip.path, "bpp": clip.bpp} for clip in scores.above_target],
         "left_out": len(scores.skipped),
     }
@@ -87,11 +87,11 @@ def json_report(
     Args:
       models: scores by model, one or more.
       data: the folder of clips; None for synthesised ones.
-      seed: of the bootstrap.
+      seed: random seed of the bootstrap.
       **more: further entries, as the pictures that were written.
 
     Returns:
-      A dict for JSON; NaN stands for what there was no clip for.
+      A dict for JSON; NaN where no clip has a value.
     """
     scales = next(iter(models.values())).ms_ssim_scales
     too_small = {clip.path: clip for scores in models.values() for clip in scores.ms_ssim_skipped}
@@ -113,10 +113,7 @@ def score_table(models: Mapping[str, ModelScores], seed: int = 0) -> Table:
     """One row a model: clips, metrics as "mean [low, high]" with 95 % intervals, mean and largest rate."""
     scales = next(iter(models.values())).ms_ssim_scales
     header = ["model", "clips", "MSE", "NLPD", f"MS-SSIM-{scales}", "bpp", "largest"]
-    columns = [
-        _intervals([bootstrap_mean(scores.values(metric), seed) for scores in models.values()])
-        for metric in METRICS
-    ]
+    columns = [_intervals(models, metric, seed) for metric in METRICS]
     rates = [(_mean(scores, None), _largest_bpp(scores)) for scores in models.values()]
     rows = [
         [name, len(scores.clips), *cells, *(f"{rate:.3f}" for rate in row_rates)]
@@ -140,32 +137,28 @@ def genre_tables(models: Mapping[str, ModelScores]) -> list[tuple[str, Table]]:
         columns = [_column([_mean(scores, genre, name) for genre in genres]) for name in (*METRICS, "bpp")]
         rows = [[genre, _clips([scores], genre), *cells] for genre, *cells in zip(genres, *columns)]
         return [("By genre", Table(header, rows, "lrrrrr"))]
-    used = max(len(genre) for genre in [*genres, "genre"]) + len("  clips")
+    width = _TABLE_COLUMNS - max(len(genre) for genre in [*genres, "genre"]) - len("  clips")
+    names = list(models)
+    columns_each = max(1, width // (2 + max(len(name) for name in [*names, "0.0000"])))
     tables = []
-    for group in _groups(list(models), _TABLE_COLUMNS - used):
-        chosen = [models[name] for name in group]
-        columns = [_column([_mean(scores, genre, "mse") for genre in genres]) for scores in chosen]
-        rows = [[genre, _clips(chosen, genre), *cells] for genre, *cells in zip(genres, *columns)]
+    for first in range(0, len(names), columns_each):
+        group = names[first : first + columns_each]
+        shown = [models[name] for name in group]
+        columns = [_column([_mean(scores, genre, "mse") for genre in genres]) for scores in shown]
+        rows = [[genre, _clips(shown, genre), *cells] for genre, *cells in zip(genres, *columns)]
         tables.append(("MSE by genre", Table(["genre", "clips", *group], rows, "lr" + "r" * len(group))))
     return tables
 
 
 def sound_summary(scores: SoundScores, seed: int = 0) -> dict[str, Any]:
     """The scores of resynthesised clips in the form of the JSON report: as `summary`, without rates."""
-    return {
-        "clips": len(scores.clips),
-        "metrics": _metrics(scores, None, SOUND_METRICS, seed),
-        "genres": _genre_summaries(scores, SOUND_METRICS, seed),
-    }
+    return _summary(scores, SOUND_METRICS, seed)
 
 
 def sound_table(sounds: Mapping[str, SoundScores], seed: int = 0) -> Table:
     """One row for each that was resynthesised: its clips, and scores as "mean [low, high]"."""
     header = ["resynthesised", "clips", "log-spectral distance, dB", "spectral convergence", "mel MSE"]
-    columns = [
-        _intervals([bootstrap_mean(scores.values(metric), seed) for scores in sounds.values()])
-        for metric in SOUND_METRICS
-    ]
+    columns = [_intervals(sounds, metric, seed) for metric in SOUND_METRICS]
     rows = [[name, len(scores.clips), *cells] for (name, scores), *cells in zip(sounds.items(), *columns)]
     return Table(header, rows, "lrrrr")
 
@@ -207,19 +200,15 @@ def _all_skipped(models: Mapping[str, ModelScores]) -> list[SkippedClip]:
     return list(by_path.values())
 
 
-def _genre_summaries(scores: GenreScores, names: Sequence[str], seed: int) -> dict[str, dict[str, Any]]:
-    return {
-        genre: {
-            "clips": len(scores.values(names[0], genre)),
-            "metrics": _metrics(scores, genre, names, seed),
-        }
-        for genre in scores.genres
-    }
+def _summary(scores: GenreScores, names: Sequence[str], seed: int) -> dict[str, Any]:
+    """clips, metrics and genres, each with clips and metrics."""
 
+    def entry(genre: str | None) -> dict[str, Any]:
+        estimates = {name: bootstrap_mean(scores.values(name, genre), seed) for name in names}
+        metrics = {name: {"mean": one.value, "ci95": [one.low, one.high]} for name, one in estimates.items()}
+        return {"clips": len(scores.values(names[0], genre)), "metrics": metrics}
 
-def _metrics(scores: GenreScores, genre: str | None, names: Sequence[str], seed: int) -> dict[str, Any]:
-    estimates = {name: bootstrap_mean(scores.values(name, genre), seed) for name in names}
-    return {name: {"mean": one.value, "ci95": [one.low, one.high]} for name, one in estimates.items()}
+    return {**entry(None), "genres": {genre: entry(genre) for genre in scores.genres}}
 
 
 def _mean(scores: ModelScores, genre: str | None, name: str = "bpp") -> float:
@@ -232,27 +221,14 @@ def _largest_bpp(scores: ModelScores) -> float:
 
 
 def _clips(models: Sequence[ModelScores], genre: str) -> str:
-    """How many clips of a genre were scored: "4", or "3-4" where that differs from model to model."""
+    """Number of scored clips of a genre: "4", or "3-4" where that differs from model to model."""
     counts = [len(scores.values("mse", genre)) for scores in models]
     return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)}-{max(counts)}"
 
 
-def _groups(names: Sequence[str], columns: int) -> list[list[str]]:
-    """Names in groups that fit in so many columns, at least one a group."""
-    groups: list[list[str]] = []
-    left = 0
-    for name in names:
-        needed = 2 + max(len(name), len("0.0000"))
-        if not groups or needed > left:
-            groups.append([])
-            left = columns
-        groups[-1].append(name)
-        left -= needed
-    return groups
-
-
-def _intervals(estimates: Sequence[Estimate]) -> list[str]:
-    """A column of "mean [low, high]"."""
+def _intervals(models: Mapping[str, GenreScores], metric: str, seed: int) -> list[str]:
+    """A column of "mean [low, high]", a row a model."""
+    estimates = [bootstrap_mean(scores.values(metric), seed) for scores in models.values()]
     decimals = _decimals([estimate.value for estimate in estimates])
     columns = [[_number(number, decimals) for number in estimate] for estimate in estimates]
     return ["-" if value == "-" else f"{value} [{low}, {high}]" for value, low, high in columns]

@@ -2,8 +2,7 @@
 
 Planes are `[1, height, width, batch * channels]`: with the images of a batch side by side in the innermost
 axis, a filter of one channel is a depthwise convolution that works on whole vectors, and every element-wise
-operation is as before.  On a CPU a separable blur of 64 planes of 256 x 256 pixels takes 4 ms so, 15 ms as
-banded matrix products, and 11 ms as convolutions of one channel (two cores).
+operation is as before: on a CPU four times as fast as banded matrix products.
 """
 
 from __future__ import annotations
@@ -41,11 +40,9 @@ def image_pair(a: Any, b: Any, max_val: float | None = None) -> tuple[tf.Tensor,
         raise ValueError(f"b must have the shape of a, {_text(a.shape)}, not {_text(b.shape)}")
     if not (a.shape.is_fully_defined() and b.shape.is_fully_defined()):
         equal = tf.debugging.assert_equal(tf.shape(a), tf.shape(b), "b must have the shape of a")
-        with tf.control_dependencies([equal]):
-            a, b = tf.identity(a), tf.identity(b)
         shape = a.shape.merge_with(b.shape)
-        a.set_shape(shape)
-        b.set_shape(shape)
+        with tf.control_dependencies([equal]):
+            a, b = tf.ensure_shape(a, shape), tf.ensure_shape(b, shape)
     dtype = tf.float64 if tf.float64 in (a.dtype, b.dtype) else tf.float32
     a, b = tf.cast(a, dtype), tf.cast(b, dtype)
     if max_val in (None, 1):
@@ -90,18 +87,10 @@ def check_whole(name: str, value: Any, least: int, most: int | None = None) -> N
 
 
 def check_sides(images: tf.Tensor, least: int, rule: str) -> tf.Tensor:
-    """Checks that height and width of `[batch, height, width, channels]` are `least` pixels or more.
-
-    Args:
-      images: of known rank.
-      least: pixels.
-      rule: beginning of the message: what needs them, with the formula.
-
-    Returns:
-      The images; in a graph of dynamic shapes they depend on the check.
+    """The images `[batch, height, width, channels]`, whose sides are `least` pixels or more.
 
     Raises:
-      ValueError: static sides are smaller.
+      ValueError: static sides are smaller; the message begins with `rule`.
       tf.errors.InvalidArgumentError: in a graph, dynamic sides are smaller.
     """
     height, width = images.shape[1:3]

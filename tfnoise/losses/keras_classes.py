@@ -35,19 +35,13 @@ class _IndexLoss(tf.keras.losses.Loss):
     index: ClassVar[Callable[..., tf.Tensor]]
     is_similarity: ClassVar[bool] = False
 
-    def __init_subclass__(cls) -> None:
-        _, _, *options = inspect.signature(cls.index).parameters.values()
-        keras = [
-            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
-            for name, default in (("reduction", _AUTO), ("name", cls.index.__name__))
-        ]
-        cls.__signature__ = inspect.Signature([*options, *keras])
-
-    def __init__(self, *arguments: Any, **options: Any):
-        bound = inspect.signature(type(self)).bind(*arguments, **options)
+    def __init__(
+        self, *arguments: Any, reduction: str = _AUTO, name: str | None = None, **keyword_arguments: Any
+    ):
+        super().__init__(reduction=reduction, name=name or type(self).index.__name__)
+        bound = inspect.signature(type(self).index).bind(None, None, *arguments, **keyword_arguments)
         bound.apply_defaults()
-        options = bound.arguments
-        super().__init__(reduction=options.pop("reduction"), name=options.pop("name"))
+        options = dict([*bound.arguments.items()][2:])
         max_val = options.pop("max_val")
         if max_val is not None:
             check_number("max_val", max_val, above=0)
