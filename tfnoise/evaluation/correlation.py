@@ -1,4 +1,4 @@
-"""How well metrics of mel-spectrogram images agree with listeners: rank and linear correlations.
+"""Agreement of metrics of mel-spectrogram images with listeners: rank and linear correlations.
 
 Every metric sees the same two images.  The degraded clip is shown on the reference's decibel scale, so that a
 change of level counts as one, and both are cut to the shorter one's frames.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,7 @@ from tfnoise.audio import (
 from tfnoise.data.ratings import RatedPair
 from tfnoise.errors import InputError
 from tfnoise.evaluation.bootstrap import Estimate, bootstrap_clusters
-from tfnoise.losses import (
-    NLPDParameters,
-    ms_ssim,
-    mse,
-    nlpd,
-    published_parameters,
-    smallest_side,
-    ssim,
-)
+from tfnoise.losses import NLPDParameters, ms_ssim, mse, nlpd, published_parameters, smallest_side, ssim
 
 COEFFICIENTS = ("spearman", "pearson", "kendall")
 """The correlations, by the names of their authors."""
@@ -72,10 +65,10 @@ class ImagePair:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a metric agrees with the ratings.
+    """The agreement of a metric with the ratings.
 
     Attributes:
-      pairs: how many it was computed on.
+      pairs: number of pairs with a value.
       coefficients: estimates by the names of `COEFFICIENTS`, with 95 % intervals; of a distance negative.
       gain: |Spearman| less that of the first metric, on the same resamples; None for the first itself.
     """
@@ -93,28 +86,22 @@ class Agreement:
 
 def pair_metrics(ms_ssim_scales: int = 4, fitted: NLPDParameters | None = None) -> list[PairMetric]:
     """The metrics: MSE, SSIM, MS-SSIM, NLPD of both families, and a fitted NLPD if given."""
+    similarity = partial(ms_ssim, scales=ms_ssim_scales)
     metrics = [
         PairMetric("mse", mse),
         PairMetric("ssim", ssim, smallest_side(1)),
-        PairMetric(
-            f"ms_ssim_{ms_ssim_scales}",
-            lambda a, b: ms_ssim(a, b, scales=ms_ssim_scales),
-            smallest_side(ms_ssim_scales),
-        ),
+        PairMetric(f"ms_ssim_{ms_ssim_scales}", similarity, smallest_side(ms_ssim_scales)),
     ]
-    for family in ("2016", "2017"):
-        metrics.append(_nlpd_metric(f"nlpd_{family}", published_parameters(family)))
+    distances = {f"nlpd_{family}": published_parameters(family) for family in ("2016", "2017")}
     if fitted is not None:
-        metrics.append(_nlpd_metric("nlpd_fitted", fitted))
+        distances["nlpd_fitted"] = fitted
+    for name, parameters in distances.items():
+        metrics.append(PairMetric(name, partial(nlpd, parameters=parameters), parameters.smallest_side))
     return metrics
 
 
-def _nlpd_metric(name: str, parameters: NLPDParameters) -> PairMetric:
-    return PairMetric(name, lambda a, b: nlpd(a, b, parameters=parameters), parameters.smallest_side)
-
-
 def pair_images(pairs: Sequence[RatedPair], front_end: FrontEnd) -> Iterator[ImagePair]:
-    """The images of pairs, one after the other; a pair that cannot be used is told, not dropped."""
+    """The images of pairs, one after the other; a pair that cannot be used has a problem."""
     mels: dict[str, np.ndarray] = {}
     for pair in pairs:
         try:
@@ -182,10 +169,10 @@ def agreements(
 
     Args:
       metrics: as given to `metric_values`.
-      values: `[metrics, pairs]` from there; NaN is left out, metric by metric.
+      values: `[metrics, pairs]` from there; NaN is skipped, metric by metric.
       pairs: the rated pairs.
-      seed: of the resampling.
-      resamples: how many.
+      seed: random seed of the bootstrap.
+      resamples: number of resamples.
 
     Returns:
       By name.  A coefficient is NaN where there are fewer than 3 values or all are equal.
@@ -198,15 +185,13 @@ def agreements(
         strength = np.abs(coefficients[:, rank])
         return np.column_stack([coefficients, strength - strength[0]]).ravel()
 
-    estimates = bootstrap_clusters([pair.reference for pair in pairs], statistics, seed, resamples)
+    references = [pair.reference for pair in pairs]
+    estimates = iter(bootstrap_clusters(references, statistics, seed, resamples))
     result = {}
     for place, metric in enumerate(metrics):
-        *coefficients, gain = estimates[place * (len(COEFFICIENTS) + 1) :][: len(COEFFICIENTS) + 1]
-        result[metric.name] = Agreement(
-            pairs=int(np.isfinite(values[place]).sum()),
-            coefficients=dict(zip(COEFFICIENTS, coefficients)),
-            gain=gain if place else None,
-        )
+        coefficients, gain = {name: next(estimates) for name in COEFFICIENTS}, next(estimates)
+        count = int(np.isfinite(values[place]).sum())
+        result[metric.name] = Agreement(count, coefficients, gain if place else None)
     return result
 
 

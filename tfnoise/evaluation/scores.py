@@ -172,12 +172,7 @@ def synthetic_clip_images(front_end: FrontEnd, seed: int = 0) -> Iterator[ClipIm
 
 
 def code_image(code: Code, image: np.ndarray, bpp: float) -> dict[str, np.ndarray]:
-    """Codes one image at or under a rate.
-
-    Args:
-      code: `FrozenModel.code`, of a model in memory or a loaded one.
-      image: float32 `[mels, frames, 1]` in [0, 1].
-      bpp: target rate, bits per pixel.
+    """Codes one image, float32 `[mels, frames, 1]` in [0, 1], at or under a rate in bits per pixel.
 
     Returns:
       `reconstruction` (as `image`), and the scalars `bpp`, `step` and `step_index`.
@@ -227,20 +222,9 @@ def score_clips(
 
 
 def validation_scores(
-    module: Any,
-    front_end: FrontEnd,
-    clips: Sequence[Clip],
-    bpp: float,
-    ms_ssim_scales: int = MS_SSIM_SCALES,
+    module: Any, front_end: FrontEnd, clips: Sequence[Clip], bpp: float, ms_ssim_scales: int = MS_SSIM_SCALES
 ) -> dict[str, float]:
-    """Mean scores of a model in training on natural clips.
-
-    Args:
-      module: a `FrozenModel`.
-      front_end: the settings of its images.
-      clips: the clips, as from `tfnoise.data.list_clips`.
-      bpp: target rate, bits per pixel.
-      ms_ssim_scales: scales of MS-SSIM.
+    """Mean scores of a `FrozenModel` in training on natural clips; arguments as in `score_clips`.
 
     Returns:
       Means by name: "mse", "nlpd", "ms_ssim_4" (named for its scales; absent where no image has room for
