@@ -47,24 +47,13 @@ def define_flags(define: FlagDefiner) -> None:
     """Defines the flags of bin/correlate."""
     define.string("ratings", None, "CSV file of rated pairs.")
     define.string("pmqd", None, "Folder with PMQD's pmqd.csv and audio/.")
-    define.string(
-        "rating_column", None, "Column of --ratings that counts. (default: rating, or else rating_mean)"
-    )
+    define.string("rating_column", None, "Column of --ratings. (default: rating, or else rating_mean)")
     define.string("audio_dir", None, "Folder of the clips in --ratings. (default: the file's, or its audio/)")
-    define.string("nlpd_parameters", None, "File of fitted NLPD parameters, put beside the published ones.")
-    define.integer(
-        "ms_ssim_scales",
-        4,
-        "Scales of MS-SSIM; 4 need images of 81 pixels a side.",
-        lower_bound=1,
-        upper_bound=5,
-    )
+    define.string("nlpd_parameters", None, "Parameters fitted by bin/fit_nlpd, beside the published ones.")
+    scales = "Scales of MS-SSIM; 4 need images of 81 pixels a side."
+    define.integer("ms_ssim_scales", 4, scales, lower_bound=1, upper_bound=5)
     define_plot(define, "correlation")
-    define.boolean(
-        "identical",
-        True,
-        "Count pairs whose clips are the same, as the hidden references of a listening test.",
-    )
+    define.boolean("identical", True, "Count pairs of a clip with itself, as a test's hidden references.")
     define.integer("resamples", 1000, "Resamples of the bootstrap intervals.", lower_bound=100)
     define.integer("seed", 0, "Random seed of the bootstrap.", lower_bound=0)
     define_front_end(define)
@@ -101,13 +90,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
         scores = scores[:, ~identical]
     if len(used) < correlation.FEWEST_PAIRS:
         first = f"; the first problem: {problems[0]}" if problems else "; rate more clips"
-        raise InputError(
-            f"{source}: only {len(used)} usable pairs where {correlation.FEWEST_PAIRS} are needed{first}"
-        )
+        fewest = f"where {correlation.FEWEST_PAIRS} are needed"
+        raise InputError(f"{source}: only {len(used)} usable pairs {fewest}{first}")
     if len({pair.rating for pair in used}) == 1:
-        raise InputError(
-            f"{source}: all {len(used)} ratings are {used[0].rating:g}: nothing to correlate with"
-        )
+        all_equal = f"all {len(used)} ratings are {used[0].rating:g}"
+        raise InputError(f"{source}: {all_equal}: nothing to correlate with")
     agreements = correlation.agreements(metrics, scores, used, values.seed, values.resamples)
     references = len({pair.reference for pair in used})
     say(f"{len(used)} pairs of {references} references in {source}\n")

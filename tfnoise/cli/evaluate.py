@@ -39,31 +39,16 @@ _PICTURE_PREFIX = "clip_"
 
 def define_flags(define: FlagDefiner) -> None:
     """Defines the flags of bin/evaluate."""
-    define.multi_string(
-        "model", None, "Model's NAME or NAME/VERSION; commas between several. (default: saved_models/best)"
-    )
+    define.multi_string("model", None, "Model folders, commas between several. (default: saved_models/best)")
     define.string("data", None, "Folder of audio, or one file. Without it, clips are synthesised.")
     define.string("degradation", "original", "Of a pmqd.csv: score clips with this degradation, or all.")
     define.float("bpp", None, "Rate that no clip may exceed, bits per pixel. (default: the model's own)")
-    define.integer(
-        "ms_ssim_scales",
-        4,
-        "Scales of MS-SSIM; 4 need images of 81 pixels a side.",
-        lower_bound=1,
-        upper_bound=5,
-    )
-    define.string(
-        "nlpd_parameters",
-        None,
-        "File of fitted NLPD parameters (bin/fit_nlpd). (default: the published ones)",
-    )
-    define.boolean(
-        "audio", False, "Score the resynthesised sound as well, each model's beside the front end's alone."
-    )
+    scales = "Scales of MS-SSIM; 4 need images of 81 pixels a side."
+    define.integer("ms_ssim_scales", 4, scales, lower_bound=1, upper_bound=5)
+    define.string("nlpd_parameters", None, "Parameters fitted by bin/fit_nlpd. (default: the published ones)")
+    define.boolean("audio", False, "Score the resynthesised sound, too, beside the front end's alone.")
     define.string("plots", None, "Folder for pictures: originals beside reconstructions.")
-    define.integer(
-        "plots_clips", 6, "Number of clips to picture, evenly spaced over the data.", lower_bound=1
-    )
+    define.integer("plots_clips", 6, "Number of clips to picture, evenly spaced.", lower_bound=1)
     define.boolean("overwrite", False, "Replace pictures that are in the folder of --plots.")
     define.integer("seed", 0, "Random seed (bootstrap intervals and synthesised clips).", lower_bound=0)
 
@@ -74,7 +59,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     if values.data is None and not values["degradation"].using_default_value:
         raise UsageError("--degradation chooses among clips on a pmqd.csv; name their folder with --data")
     if values.plots is not None:
-        _check_pictures(Path(values.plots), values.overwrite)
+        check_writable("plots", Path(values.plots))
+        pictures = sorted(Path(values.plots).glob(f"{_PICTURE_PREFIX}*.png"))
+        if pictures and not values.overwrite:
+            earlier = f"holds pictures of an earlier run, as {pictures[0].name}"
+            raise InputError(f"{values.plots}: {earlier}; name another folder or add --overwrite")
     from tfnoise.evaluation import report
 
     clips = _Clips(values.data, values.seed)
@@ -232,15 +221,6 @@ def _say_scores(
         remarks.append("  github.com/Peltarion/pmqd, release v1.0.0 (folder audio/ and pmqd.csv).")
     if remarks:
         say("\n" + "\n".join(remarks))
-
-
-def _check_pictures(folder: Path, overwrite: bool) -> None:
-    """Checks that pictures can be written and would replace none, before minutes of scoring."""
-    check_writable("plots", folder)
-    pictures = sorted(folder.glob(f"{_PICTURE_PREFIX}*.png"))
-    if pictures and not overwrite:
-        remedy = "name another folder or add --overwrite"
-        raise InputError(f"{folder}: holds pictures of an earlier run, as {pictures[0].name}; {remedy}")
 
 
 def _write_pictures(

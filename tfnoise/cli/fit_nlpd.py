@@ -1,4 +1,4 @@
-"""Fit NLPD's normalisation to a corpus of audio: how large its bands are, and what their neighbours predict.
+"""Fit NLPD's normalisation to a corpus of audio: the size of its bands, and what their neighbours predict.
 
 Writes a small file for --nlpd_parameters of bin/train, bin/evaluate and bin/correlate.
 
@@ -31,18 +31,17 @@ AT_LEAST = 0
 
 def define_flags(define: FlagDefiner) -> None:
     """Defines the flags of bin/fit_nlpd."""
-    define.string("data", None, "Folder of audio, or of PMQD; its originals count.", required=True)
+    define.string("data", None, "Folder of audio, or of PMQD, whose originals count.", required=True)
     define.string("output", "nlpd.json", "The file to write.", short_name="o")
-    define.enum("family", "2016", ["2016", "2017"], "Whose pyramid.")
+    define.enum("family", "2016", ["2016", "2017"], "Pyramid of Laparra et al. 2016 or 2017.")
     define.integer("scales", 6, "Scales, the low-pass residual among them.", lower_bound=1, upper_bound=16)
-    define.enum(
-        "neighbourhood", "3", ["3", "5", "none"], "Side of the weights' matrix; none fits sigma alone."
-    )
+    sides = ["3", "5", "none"]
+    define.enum("neighbourhood", "3", sides, "Side of the matrix of weights; none fits sigma alone.")
     define.boolean("overwrite", False, "Replace the file.")
     shared_flags.define_front_end(define)
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> int:
+def main(arguments: list[str], values: flags.FlagValues) -> None:
     """Fits, and shows the parameters."""
     path = Path(values.output)
     if path.is_dir():
@@ -68,23 +67,20 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     least = smallest_nlpd_side(values.scales, values.family)
     problems: list[str] = []
 
-    def images() -> Iterator[np.ndarray]:
-        for clip in clip_images(clips, front_end):
-            if not clip.problem and min(clip.image.shape[:2]) < least:
-                mels, frames = clip.image.shape[:2]
-                problems.append(
-                    f"{clip.path}: its image of {mels} x {frames} is under {least} pixels a side; "
-                    f"use fewer --scales or leave it out"
-                )
-            elif clip.problem:
+    def images(progress: Progress) -> Iterator[np.ndarray]:
+        for clip in progress.count(clip_images(clips, front_end)):
+            mels, frames, _ = clip.image.shape
+            if clip.problem:
                 problems.append(clip.problem)
+            elif min(mels, frames) < least:
+                size = f"its image of {mels} x {frames} is under {least} pixels a side"
+                problems.append(f"{clip.path}: {size}; use fewer --scales or remove it")
             else:
                 yield clip.image
-            progress.update()
 
     with Progress(len(clips), label="fitting", unit="clip") as progress:
         try:
-            fitted = fit_nlpd(images(), values.family, values.scales, side)
+            fitted = fit_nlpd(images(progress), values.family, values.scales, side)
         except ValueError as error:
             first = f"; the first problem: {problems[0]}" if problems else ""
             raise InputError(f"{values.data}: cannot be fitted to ({error}){first}") from None
@@ -107,4 +103,3 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     say(f"Next: bin/correlate --ratings=RATINGS.csv --nlpd_parameters={path}")
     if json_requested():
         print_json({"path": path, "clips": used, "left_out": problems, **fitted.to_dict()})
-    return 0

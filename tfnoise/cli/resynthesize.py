@@ -47,9 +47,8 @@ _PICTURED_FRAMES = 1024
 
 def define_flags(define: FlagDefiner) -> None:
     """Defines the flags of bin/resynthesize."""
-    define.string(
-        "output", None, "File to write (.wav or .flac), or a folder. (default: beside IN)", short_name="o"
-    )
+    output = "File to write (.wav or .flac), or a folder. (default: beside IN)"
+    define.string("output", None, output, short_name="o")
     define.string("model", None, "Model's NAME or NAME/VERSION. (default: saved_models/best)")
     define.float("bpp", None, "Rate that no file may exceed, bits per pixel. (default: the model's own)")
     define.boolean("front_end_only", False, "Use no model.")
@@ -212,13 +211,13 @@ def _scores(original: np.ndarray, sound: np.ndarray, front_end: FrontEnd) -> dic
     """Scores of the sound, of long ones the mean over minutes."""
     import numpy as np
 
+    from tfnoise.evaluation import sound_scores
+
     length = _SCORED_S * front_end.sample_rate_hz
     # A rest too short to be judged by itself is skipped, unless it is all there is.
     starts = range(0, max(1, len(original) - length // 2), length)
     scores = [
-        tfnoise.evaluation.sound_scores(
-            original[start : start + length], sound[start : start + length], front_end
-        )
+        sound_scores(original[start : start + length], sound[start : start + length], front_end)
         for start in starts
     ]
     return {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
@@ -226,27 +225,20 @@ def _scores(original: np.ndarray, sound: np.ndarray, front_end: FrontEnd) -> dic
 
 def _say(rows: list[dict[str, Any]], problems: list[str]) -> None:
     header = ["file", "s", "bpp", "MSE", "log-spectral distance, dB", "spectral convergence", "mel MSE"]
-    cells = [
-        [
-            Path(row["path"]).name,
-            f"{row['duration_s']:.1f}",
-            f"{row['bpp']:.3f}" if "bpp" in row else None,
-            f"{row['image_mse']:.5f}" if "bpp" in row else None,
-            f"{row['log_spectral_distance_db']:.2f}",
-            f"{row['spectral_convergence']:.3f}",
-            f"{row['mel_mse']:.5f}",
-        ]
-        for row in rows
-    ]
+    cells = []
+    for row in rows:
+        coded = [f"{row['bpp']:.3f}", f"{row['image_mse']:.5f}"] if "bpp" in row else [None, None]
+        sound = [f"{row['log_spectral_distance_db']:.2f}", f"{row['spectral_convergence']:.3f}"]
+        name, duration = Path(row["path"]).name, f"{row['duration_s']:.1f}"
+        cells.append([name, duration, *coded, *sound, f"{row['mel_mse']:.5f}"])
     say(table(cells, header, "lrrrrrr"))
     say("MSE: of the model's image; the last three: of the sound, against the original's one channel.")
     if any(row["channels"] > 1 for row in rows):
         say("Several channels were averaged to one.")
     for row in rows:
         if row.get("bpp", 0.0) > row.get("bpp_target", 0.0) * (1 + 1e-6):
-            say(
-                f"{row['path']}: {row['bpp']:.3f} bpp, above {row['bpp_target']:g} even at the coarsest step."
-            )
+            above = f"above {row['bpp_target']:g} even at the coarsest step."
+            say(f"{row['path']}: {row['bpp']:.3f} bpp, {above}")
         if row["turned_down_db"] > 0:
             say(f"{row['output']}: turned down by {row['turned_down_db']:.1f} dB, so that it does not clip.")
     for problem in problems:
