@@ -30,6 +30,11 @@ NLPD_LOW_PASS = (0.05, 0.25, 0.4, 0.25, 0.05)
 BINOMIAL_LOW_PASS = (0.0625, 0.25, 0.375, 0.25, 0.0625)
 
 
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    """Images of uniform noise, float32."""
+    return np.random.RandomState(seed).uniform(size=shape).astype(np.float32)
+
+
 def gaussian_window(side: int = 11, sigma: float = 1.5) -> np.ndarray:
     """The two-dimensional window of SSIM, of sum 1."""
     middle = (side - 1) / 2

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.golden import make_loss_golden as golden_maker
 from tests.losses import numpy_twins as twins
+from tests.losses.numpy_twins import noise
 from tfnoise.losses import ms_ssim, smallest_side, ssim
 
-GOLDEN = Path(__file__).parents[1] / "golden"
-_spec = importlib.util.spec_from_file_location("make_loss_golden", GOLDEN / "make_loss_golden.py")
-golden_maker = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(golden_maker)
-GOLDEN_VALUES = json.loads((GOLDEN / "loss_golden.json").read_text(encoding="utf-8"))["values"]
+GOLDEN_VALUES = json.loads(golden_maker.GOLDEN.read_text(encoding="utf-8"))["values"]
 
 
 def images(name: str, dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
     """A golden pair as `[1, height, width, 1]`."""
     a, b = golden_maker.pair(name)
     return a[None, ..., None].astype(dtype), b[None, ..., None].astype(dtype)
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.RandomState(seed).uniform(size=shape).astype(np.float32)
 
 
 def weights(scales: int) -> np.ndarray:
@@ -106,18 +98,6 @@ def test_several_channels_give_the_mean_of_the_channels():
     np.testing.assert_allclose(ms_ssim(a, b, scales=3), np.mean(singly, axis=0), atol=1e-6)
 
 
-def test_values_do_not_depend_on_the_rest_of_the_batch():
-    a, b = noise(3, 48, 48, 1), noise(3, 48, 48, 1, seed=1)
-    together = ms_ssim(a, 0.6 * a + 0.4 * b, scales=2)
-    alone = [ms_ssim(a[i : i + 1], 0.6 * a[i : i + 1] + 0.4 * b[i : i + 1], scales=2)[0] for i in range(3)]
-    np.testing.assert_allclose(together, alone, atol=1e-6)
-
-
-def test_identical_images_have_index_one():
-    a = noise(2, 64, 64, 1)
-    np.testing.assert_allclose(ms_ssim(a, a, scales=3), [1, 1], atol=1e-6)
-
-
 def test_max_val_scales_the_constants():
     a, b = images("noisy", np.float64)
     np.testing.assert_allclose(ms_ssim(255 * a, 255 * b, max_val=255), ms_ssim(a, b), atol=1e-9)
@@ -164,15 +144,6 @@ def test_gradient_is_that_of_the_value_outside_of_the_clamp():
         assert slope[row, column] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-10)
 
 
-def test_dynamic_shapes_in_a_tf_function():
-    unknown = tf.TensorSpec([None, None, None, None], tf.float32)
-    dynamic = tf.function(lambda a, b: ms_ssim(a, b, scales=3), input_signature=[unknown, unknown])
-    for shape in [(2, 64, 64, 1), (1, 57, 73, 2)]:
-        a, b = noise(*shape), noise(*shape, seed=1)
-        b = 0.6 * a + 0.4 * b
-        np.testing.assert_allclose(dynamic(a, b), ms_ssim(a, b, scales=3), atol=1e-6)
-
-
 def test_size_rule_holds_for_dynamic_shapes_too():
     unknown = tf.TensorSpec([None, None, None, 1], tf.float32)
     dynamic = tf.function(lambda a: ms_ssim(a, a, scales=3), input_signature=[unknown])
@@ -189,34 +160,6 @@ def test_size_rule_says_formula_and_number(scales, side):
         ms_ssim(noise(1, side, side - 1, 1), noise(1, side, side - 1, 1), scales=scales)
     assert f"(11 - 1) * 2^({scales} - 1) + 1 = {side}" in str(caught.value)
     assert f"{side} x {side - 1}" in str(caught.value)
-
-
-@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
-def test_half_precision_is_computed_in_float32(dtype):
-    a, b = (tf.cast(image, dtype) for image in images("noisy"))
-    index = ms_ssim(a, b)
-    assert index.dtype == tf.float32
-    assert index.numpy() == pytest.approx(ms_ssim(tf.cast(a, tf.float32), tf.cast(b, tf.float32)).numpy())
-
-
-@pytest.mark.parametrize("function", [ms_ssim, ssim])
-def test_integers_are_refused(function):
-    a = np.full([1, 176, 176, 1], 255, np.uint8)
-    with pytest.raises(ValueError, match="max_val must be given for integer images .a is uint8."):
-        function(a, a)
-
-
-@pytest.mark.parametrize("scales", [0, 6])
-def test_impossible_scales_are_refused(scales):
-    with pytest.raises(ValueError, match=f"scales must be a whole number of 1 to 5, not {scales}"):
-        ms_ssim(noise(1, 400, 400, 1), noise(1, 400, 400, 1), scales=scales)
-
-
-def test_images_of_different_shapes_or_rank_are_refused():
-    with pytest.raises(ValueError, match="b must have the shape of a"):
-        ms_ssim(noise(1, 64, 64, 1), noise(1, 64, 65, 1), scales=3)
-    with pytest.raises(ValueError, match="height, width, channels"):
-        ms_ssim(noise(64, 64, 1), noise(64, 64, 1), scales=3)
 
 
 @pytest.mark.parametrize("name", golden_maker.PAIRS)

@@ -1,4 +1,4 @@
-"""What every loss refuses, by name, and what all of them take: integers, any shape, an empty batch."""
+"""Inputs and options of every loss: integers, dynamic shapes, empty batches, half precision; and refusals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.losses.numpy_twins import noise
 from tfnoise.losses import MSSSIM, NLPD, SSIM, WeightedSum, ms_ssim, mse, nlpd, ssim
 
 FUNCTIONS = {
@@ -16,10 +17,6 @@ FUNCTIONS = {
 }
 UNKNOWN = tf.TensorSpec(None, tf.float32)
 ANY_SIZE = tf.TensorSpec([None, None, None, None], tf.float32)
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.RandomState(seed).uniform(size=shape).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -71,6 +68,36 @@ def test_a_rank_that_is_known_only_when_the_graph_runs_is_checked_there(name):
         graph(a[0], b[0])
 
 
+@pytest.mark.parametrize("name", [*FUNCTIONS, "nlpd_2017"])
+def test_a_graph_of_dynamic_shapes_gives_the_same_values(name):
+    function = FUNCTIONS.get(name) or (lambda a, b: nlpd(a, b, family="2017", scales=3))
+    graph = tf.function(function, input_signature=[ANY_SIZE, ANY_SIZE])
+    for shape in [(2, 64, 64, 1), (1, 37, 53, 2)]:
+        a, b = noise(*shape), noise(*shape, seed=1)
+        b = 0.6 * a + 0.4 * b
+        np.testing.assert_allclose(graph(a, b), function(a, b), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_values_do_not_depend_on_the_rest_of_the_batch(name):
+    a, shares = noise(3, 48, 48, 1), np.float32([1, 0.1, 0.01])[:, None, None, None]
+    b = a + shares * (noise(3, 48, 48, 1, seed=1) - a)
+    alone = [float(FUNCTIONS[name](a[i : i + 1], b[i : i + 1])[0]) for i in range(3)]
+    np.testing.assert_allclose(FUNCTIONS[name](a, b), alone, rtol=1e-5)
+    assert len(set(np.round(alone, 3))) == 3
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
+def test_half_precision_is_computed_in_float32(name, dtype):
+    halves = [tf.cast(noise(1, 64, 64, 1, seed=seed), dtype) for seed in (0, 1)]
+    values = FUNCTIONS[name](*halves)
+    assert values.dtype == tf.float32
+    assert values.numpy() == pytest.approx(
+        FUNCTIONS[name](*(tf.cast(half, tf.float32) for half in halves)).numpy()
+    )
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_an_empty_batch_gives_no_values(name, dynamic):
@@ -89,6 +116,7 @@ def test_an_empty_batch_gives_no_values(name, dynamic):
     "options, words",
     [
         ({"scales": 0}, "scales must be a whole number of 1 to 5, not 0"),
+        ({"scales": 6}, "scales must be a whole number of 1 to 5, not 6"),
         ({"scales": -3}, "scales must be a whole number of 1 to 5, not -3"),
         ({"scales": 2.5}, "scales must be a whole number of 1 to 5, not 2.5"),
         ({"scales": 0, "weights": []}, "scales must be a whole number of at least 1, not 0"),
