@@ -100,10 +100,6 @@ def test_the_rate_is_the_symbols_fixed_length():
         assert rates.numpy().tolist() == [4 * 5 * 6 * bits] * 3
 
 
-def test_bpp_of_the_papers_model_is_one_half():
-    assert bpp_of(128, 2) == 0.5
-
-
 @pytest.mark.parametrize("levels, channels", [(2, 128), (4, 64), (16, 32)])
 def test_latent_channels_for_inverts_bpp_of(levels, channels):
     assert latent_channels_for(0.5, levels) == channels
@@ -138,7 +134,7 @@ def test_other_numbers_of_levels_are_refused(levels):
 
 
 @pytest.mark.parametrize("s", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_softness_that_is_no_positive_finite_number_is_refused(s):
+def test_a_quantizer_s_that_is_no_positive_finite_number_is_refused(s):
     with pytest.raises(ValueError, match="quantizer_s"):
         LevelsBottleneck(2, s)
 
@@ -150,8 +146,8 @@ def test_works_and_is_saved_in_a_functional_model(tmp_path):
     model.save(tmp_path / "levels.keras")
     loaded = tf.keras.models.load_model(tmp_path / "levels.keras")
     values = latent(2, 4, 4, 3)
-    for mine, theirs in zip(loaded(values), model(values)):
-        np.testing.assert_array_equal(mine, theirs)
+    for result, expected in zip(loaded(values), model(values)):
+        np.testing.assert_array_equal(result, expected)
     assert loaded.layers[-1].quantizer_s == 2.0
 
 
