@@ -54,7 +54,7 @@ def define_flags(define: FlagDefiner) -> None:
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
-    """Scores, and reports what was scored, skipped and written."""
+    """Scores, and reports scores, skipped clips and written pictures."""
     check_bpp(values.bpp)
     if values.data is None and not values["degradation"].using_default_value:
         raise UsageError("--degradation chooses among clips on a pmqd.csv; name their folder with --data")

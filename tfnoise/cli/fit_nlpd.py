@@ -1,4 +1,4 @@
-"""Fit NLPD's normalisation to a corpus of audio: the size of its bands, and what their neighbours predict.
+"""Fit NLPD's normalisation to a corpus of audio: the size of its bands and their prediction by neighbours.
 
 Writes a small file for --nlpd_parameters of bin/train, bin/evaluate and bin/correlate.
 

@@ -1,9 +1,9 @@
-"""Hear what an autoencoder does to a sound: to a spectrogram, through the model, and back to audio.
+"""Hear the effect of an autoencoder on a sound: to a spectrogram, through the model, and back to audio.
 
 IN is one audio file or more, or folders of them. The channels are averaged; the output has the input's sample
 rate and length. Without -o it is written beside the input, as STEM.MODEL.wav. --front_end_only uses no model:
-it shows what the spectrogram and the estimate of its phase cost by themselves. The scores of a sound longer
-than a minute are means over its minutes.
+it shows the cost of the spectrogram and its estimated phase alone. The scores of a sound longer than a minute
+are means over its minutes.
 
 Example:
     bin/resynthesize song.flac -o coded.wav --model=saved_models/nlpd
@@ -59,7 +59,7 @@ def define_flags(define: FlagDefiner) -> None:
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
-    """Resynthesises, and shows what was lost."""
+    """Resynthesises, and shows the scores of the sounds."""
     check_bpp(values.bpp)
     if values.front_end_only and values.bpp is not None:
         raise UsageError("--bpp: with --front_end_only nothing is coded; omit one of them")

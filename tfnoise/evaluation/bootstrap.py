@@ -139,8 +139,8 @@ def bootstrap_clusters(
     estimates = []
     for value, column in zip(values, resampled.T):
         column = column[np.isfinite(column)]
-        known = np.isfinite(value) and len(column)
-        low, high = _percentiles(column) if known else (np.nan, np.nan)
+        finite = np.isfinite(value) and len(column)
+        low, high = _percentiles(column) if finite else (np.nan, np.nan)
         estimates.append(Estimate(float(value), float(low), float(high)))
     return estimates
 

@@ -41,7 +41,7 @@ class Panel:
     Attributes:
       image: `[mels, frames, 1]` in [0, 1].
       front_end: the settings of the image.
-      title: what it is, as "original" or a model's name.
+      title: as "original" or a model's name.
       details: a line under the title, as the scores; "" gives the size of the image.
     """
 
@@ -85,7 +85,7 @@ def error_figure(original: Panel, reconstruction: Panel, title: str) -> Figure:
     """A spectrogram, its reconstruction and the error between them, side by side.
 
     The first two share the scale of `clip_figure`.  The error is reconstruction less original, on a scale of
-    its own that is centred on 0 and as wide as theirs; what is too loud is red, what is too quiet blue.
+    its own that is centred on 0 and as wide as theirs; too loud is red, too quiet is blue.
 
     Args:
       original, reconstruction: of one size and front end.
@@ -123,7 +123,7 @@ def scatter_figure(
     Args:
       panels: a metric's title, a line under it, as its correlation, and its values `[pairs]`; NaN is skipped.
       ratings: `[pairs]`.
-      conditions: what was done to each clip; a legend shows them where there are 2 to 20.
+      conditions: degradation of each clip, or None; a legend shows them where there are 2 to 20.
       title: of the whole picture.
 
     Returns:
@@ -255,7 +255,7 @@ def _add_scale(figure: Any, shown: Any, axes: list[Any], label: str, aspect: flo
 
 
 def frequency_ticks(front_end: FrontEnd) -> tuple[list[float], list[str]]:
-    """Where round frequencies lie on the axis of mel bands, whose centres are 0, 1, ..., and their labels."""
+    """Places of round frequencies on the axis of mel bands, whose centres are 0, 1, ..., and their labels."""
     filters = mel_filterbank(front_end).astype(np.float64)
     bins_hz = np.arange(filters.shape[1]) * (front_end.sample_rate_hz / front_end.n_fft)
     weights = filters.sum(axis=1)

@@ -44,7 +44,7 @@ _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
 
 
 class CodedImage(NamedTuple):
-    """An image as a codec made it.
+    """An image coded by a codec.
 
     Attributes:
       reconstruction: float32 `[mels, frames, 1]` in [0, 1], decoded from `data`.
@@ -62,7 +62,7 @@ class CodedImage(NamedTuple):
 
 
 def code_at_most(codec: str, image: np.ndarray, bpp: float, count: str = "payload") -> CodedImage:
-    """Codes an image, as 8-bit grey, with the highest quality of a codec that a rate allows.
+    """Codes an image, in 8 bits of one channel, with the highest quality of a codec that a rate allows.
 
     JPEG: baseline with optimised Huffman tables, qualities 1, 2, ... 100.
 
@@ -70,8 +70,8 @@ def code_at_most(codec: str, image: np.ndarray, bpp: float, count: str = "payloa
     code block is cut only between its coding passes, so sizes come in steps of some per cent. They are others
     with other code blocks: of several sizes of these, the one with the least squared error is taken.
 
-    WebP: lossy, method 6, qualities 0, 0.25, ... 100. It stores colour; that of a grey image is flat and
-    costs next to nothing. Decoding gives three channels that differ by a level at most, here averaged.
+    WebP: lossy, method 6, qualities 0, 0.25, ... 100. It stores colour, which is flat
+    here and costs next to nothing. Decoding gives three channels that differ by a level at most, here averaged.
 
     Args:
       codec: one of `CODECS`.
@@ -330,7 +330,7 @@ def _codestream_payload(data: bytes) -> int:
 
 
 def _header_end(data: bytes, position: int, end: bytes) -> int:
-    """Where the marker `end` stands behind a header's segments."""
+    """The position of the marker `end` behind a header's segments."""
     while (marker := _part(data, position, 2)) != end:
         # The others have no length, or have no place in a header.
         if marker[0] != 0xFF or marker[1] < 0x50 or marker[1] in (0x90, 0x91, 0x92, 0x93, 0xD9):

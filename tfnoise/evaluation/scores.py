@@ -45,7 +45,7 @@ class ClipImage:
       path: its file, or the id of a synthesised clip.
       genre: the genre, or None.
       image: float32 `[mels, frames, 1]` in [0, 1]; no frames where there is a problem.
-      problem: "" or one line that names the file and what is wrong with it.
+      problem: "" or one line that names the file and the problem.
       reference_db: level in dB of the image's value 1.
       waveform: float32 `[samples]` at the front end's rate, as far as the image goes; None if not requested.
     """
@@ -189,7 +189,7 @@ def score_clips(
     on_clip: Callable[[ClipImage], Any] | None = None,
     nlpd_parameters: NLPDParameters | None = None,
 ) -> ModelScores:
-    """Codes clips one by one, each at or under a rate, and scores what comes back.
+    """Codes clips one by one, each at or under a rate, and scores the reconstructions.
 
     Images of one width are compiled for once, those of further widths once more for all.
 

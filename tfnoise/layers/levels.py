@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfnoise.layers.transforms import TOTAL_STRIDE
 
 LEVELS = (2, 4, 8, 16)
-"""Numbers of levels whose symbols are a whole number of bits, at most a byte's half."""
+"""Numbers of levels whose symbols are a whole number of bits, at most half a byte."""
 
 
 def bpp_of(latent_channels: int, levels: int) -> float:

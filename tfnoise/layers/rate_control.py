@@ -10,8 +10,8 @@ LOWEST = -9.0
 """Bound of the slow part from below."""
 
 HIGHEST = 0.0
-"""Bound of the multiplier's logarithm from above.  A bit per pixel never costs more than what an untrained
-model loses; a multiplier that winds up beyond squeezes all information out of the latent for good."""
+"""Bound of the multiplier's logarithm from above.  A bit per pixel never costs more than an untrained model's
+distortion; a multiplier that winds up beyond squeezes all information out of the latent for good."""
 
 PROPORTIONAL_GAIN = 6.0
 """How strongly the multiplier answers the present error; without it the rate swings around the target."""

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 
 TOTAL_STRIDE = 16
-"""Pixels of the image a latent column (or row) stands for: four convolutions of stride 2."""
+"""Pixels of the image per latent column or row: four convolutions of stride 2."""
 
 LEAKY_RELU_SLOPE = 0.2
 
@@ -194,7 +194,7 @@ class SynthesisTransform(_Transform):
 
 def batch_normalisation(fused: bool = True) -> tf.keras.layers.Layer:
     """A BatchNorm over all replicas of the current strategy; `fused`: one may use the fused operation."""
-    # The synchronized layer is twice as slow as the fused one, so it is kept for where it is needed.
+    # The synchronized layer is twice as slow as the fused one, so it is used only where it is needed.
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return SynchronizedNormalisation(unbiased=fused, momentum=MOMENTUM)
     return tf.keras.layers.BatchNormalization(momentum=MOMENTUM, fused=fused)

@@ -3,7 +3,7 @@
     model.compile(loss=tfnoise.losses.MSSSIM(scales=4), metrics=[tfnoise.losses.NLPDMetric()])
 
 The functions give similarities (`ms_ssim`, `ssim`: 1 is identical) or distances (`nlpd`, `mse`: 0 is
-identical); the `Loss` classes what is minimised; the `Metric` classes the means of what the functions give.
+identical); the `Loss` classes give values to minimise, the `Metric` classes means of the functions.
 """
 
 from tfnoise.losses.keras_classes import (

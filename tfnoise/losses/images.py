@@ -25,7 +25,7 @@ def image_pair(a: Any, b: Any, max_val: float | None = None) -> tuple[tf.Tensor,
     when it does.
 
     Args:
-      a, b: images of any float type; or integers, if `max_val` says what their 1.0 is.
+      a, b: images of any float type; or integers, if `max_val` gives their full scale.
       max_val: the value of full scale, above 0; None is 1.0, for floats only.
 
     Raises:

@@ -48,7 +48,7 @@ class _IndexLoss(tf.keras.losses.Loss):
         self._options = {**self._checked(options), "max_val": max_val}
 
     def _checked(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Checks the options other than `max_val`, and gives them as they are kept."""
+        """Checks the options other than `max_val`, and returns them as the loss uses them."""
         return options
 
     def __getattr__(self, name: str) -> Any:
@@ -139,7 +139,7 @@ class WeightedSum(tf.keras.losses.Loss):
     """A weighted sum of losses per image, as 0.5 * (1 - MS-SSIM) + 0.5 * NLPD.
 
     Args:
-      losses: those of this module or any Keras losses, whose values are averaged to one an image; or their
+      losses: losses of this module or any Keras losses, whose values are averaged to one an image; or their
         entries in `get_config()`.
       weights: one positive number a loss.
       reduction, name: as in `tf.keras.losses.Loss`.
@@ -175,7 +175,7 @@ class WeightedSum(tf.keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        # Keys of our own: what Keras takes for its own form of an object it revives in some formats only.
+        # Keys of our own: Keras revives entries of its own form in some file formats only.
         losses = [
             {"loss": tf.keras.utils.get_registered_name(type(loss)), "options": loss.get_config()}
             for loss in self.losses

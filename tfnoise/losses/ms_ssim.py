@@ -217,7 +217,7 @@ def _mean_contrast_structure(a: tf.Tensor, b: tf.Tensor, taps: np.ndarray, c2: f
                 means = back(of_sum * (mean_p - mean_q) + slope * mean_q)
                 return means - 2 * image * back_of_sum - q * back_slope
 
-            # Exchanging a and b changes the sign of q alone.  A graph computes only what is asked for.
+            # Exchanging a and b changes the sign of q alone.  A graph computes only the gradients in use.
             return toward(a, -q, -mean_q), toward(b, q, mean_q)
 
         return 1 - 2 * tf.reduce_mean(ratio, axis=[0, 1, 2]), gradient

@@ -14,7 +14,7 @@ def mse(a: Any, b: Any, max_val: float | None = None) -> tf.Tensor:
 
     Args:
       a, b: images `[batch, height, width, channels]`, any float type; integers with `max_val`.
-      max_val: what the images are divided by first; None: 1.0.
+      max_val: full scale, by which the images are divided first; None: 1.0.
 
     Returns:
       `[batch]`, float32 (float64 for float64 images).

@@ -57,7 +57,7 @@ def nlpd(
       scales: number of scales, the low-pass residual among them; None: the parameters' own, or 6.
       epsilon: added to the mean square under each root, whose gradient has no bound at 0 otherwise.
       parameters: fitted ones, as from `fit_nlpd`; None: the family's published ones.
-      max_val: what the images are divided by first; None: 1.0.
+      max_val: full scale, by which the images are divided first; None: 1.0.
       luminance: with family "2017", whether images in [0, 1] are taken for sRGB on a display of 5 to 180
         cd/m^2 first.  For photographs; not for spectrograms.
 
@@ -163,7 +163,7 @@ def laplacian_bands(planes: tf.Tensor, scales: int, family: str) -> list[tf.Tens
     """The pyramid of a family: `scales - 1` band-pass images, finest first, and the low-pass residual.
 
     Both families low-pass filter with the outer product of `LOW_PASS`, keep every second pixel, and subtract
-    what the small image predicts; they differ in how they treat borders and enlarge.
+    the small image's prediction; they differ in borders and enlargement.
 
     Args:
       planes: `[1, height, width, planes]`.

@@ -1,4 +1,4 @@
-"""NLPD fitted to a corpus: how large its bands are, and how magnitudes follow from their neighbours'."""
+"""NLPD fitted to a corpus: the size of its bands, and the prediction of magnitudes by their neighbours'."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def fit_nlpd(
     Args:
       images: a `tf.data.Dataset` or any iterable of images `[height, width, channels]` or batches
         `[batch, height, width, channels]`, of any sizes; of tuples, as Keras takes them, the first counts.
-      family: whose pyramid, "2016" or "2017".
+      family: of the pyramid, "2016" or "2017".
       scales: number of scales, the low-pass residual among them.
       neighbourhood: side of the weights' matrix in pixels, 3 or 5; None: sigma alone is fitted, the weights
         are the published ones.
-      max_val: what the images are divided by first; None: 1.0, for floats only.
+      max_val: full scale, by which the images are divided first; None: 1.0, for floats only.
 
     Raises:
       ValueError: no image, one that does not fit, or an option out of range.
