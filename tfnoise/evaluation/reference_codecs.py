@@ -71,7 +71,8 @@ def code_at_most(codec: str, image: np.ndarray, bpp: float, count: str = "payloa
     with other code blocks: of several sizes of these, the one with the least squared error is taken.
 
     WebP: lossy, method 6, qualities 0, 0.25, ... 100. It stores colour, which is flat
-    here and costs next to nothing. Decoding gives three channels that differ by a level at most, here averaged.
+    here and costs next to nothing. Decoding gives three channels that differ by a level at most,
+    here averaged.
 
     Args:
       codec: one of `CODECS`.
