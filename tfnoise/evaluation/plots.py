@@ -1,4 +1,7 @@
-"""Pictures: spectrograms beside their reconstructions, ratings over metrics, distortion over rate."""
+"""Pictures: spectrograms beside their reconstructions, ratings over metrics, distortion over rate.
+
+Each is a `matplotlib.figure.Figure` of its own, which pyplot does not know.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +61,9 @@ def clip_figure(panels: Sequence[Panel], title: str) -> Figure:
       panels: one or more; the first is the original.
       title: of the whole picture.
 
-    Returns:
-      A `matplotlib.figure.Figure` of its own, which pyplot does not know.
+    >>> panel = Panel(np.zeros([128, 96, 1], np.float32), FrontEnd(), "original")
+    >>> len(clip_figure([panel, panel], "song.wav").axes)
+    3
     """
     columns = min(len(panels), _MOST_COLUMNS)
     if len(panels) == _MOST_COLUMNS + 1:
@@ -90,9 +94,6 @@ def error_figure(original: Panel, reconstruction: Panel, title: str) -> Figure:
     Args:
       original, reconstruction: of one size and front end.
       title: of the whole picture.
-
-    Returns:
-      A `matplotlib.figure.Figure` of its own, which pyplot does not know.
     """
     size = (3 * _PANEL_INCHES[0] + 2.2, _PANEL_INCHES[1] + 2.1)
     figure, axes = _figure(size, 1, 3, title)
@@ -125,9 +126,6 @@ def scatter_figure(
       ratings: `[pairs]`.
       conditions: degradation of each clip, or None; a legend shows them where there are 2 to 20.
       title: of the whole picture.
-
-    Returns:
-      A `matplotlib.figure.Figure` of its own, which pyplot does not know.
     """
     from matplotlib import colormaps
 
@@ -163,9 +161,6 @@ def rate_figure(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     Args:
       rows: with `codec`, `bpp`, `bpp_target`, and the metrics `mse`, `nlpd`, `ms_ssim`.
       title: of the whole picture.
-
-    Returns:
-      A `matplotlib.figure.Figure` of its own, which pyplot does not know.
     """
     size = (len(_CURVE_TITLES) * _CURVES_INCHES[0], _CURVES_INCHES[1] + 0.5)
     figure, axes = _figure(size, 1, len(_CURVE_TITLES), title)

@@ -176,6 +176,9 @@ def code_image(code: Code, image: np.ndarray, bpp: float) -> dict[str, np.ndarra
 
     Returns:
       `reconstruction` (as `image`), and the scalars `bpp`, `step` and `step_index`.
+
+    >>> code_image(lambda images, bpp: {"bpp": bpp[None]}, np.zeros([8, 8, 1], np.float32), 0.5)
+    {'bpp': 0.5}
     """
     coded = code(tf.constant(image[None], tf.float32), tf.constant(bpp, tf.float32))
     return {name: value.numpy()[0] for name, value in coded.items()}
