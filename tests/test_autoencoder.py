@@ -232,7 +232,7 @@ STARTS = {
     "above": {"latent_gain": 1.0, "init_scale": 10.0},
     "below": {"latent_gain": 0.1},
 }
-#: What the distortion must be, relative to a constant image's, for the latent to tell something.
+#: Largest distortion, relative to a constant image's, that shows information in the latent.
 INFORMED = {"mse": 0.98, "nlpd": 0.95, "ms_ssim": 0.75}
 LOSSES = {"mse": MSE(), "nlpd": NLPD(), "ms_ssim": MSSSIM(scales=2)}
 

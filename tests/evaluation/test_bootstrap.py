@@ -14,12 +14,12 @@ VALUES = np.random.default_rng(1).gamma(2.0, 0.02, 111)
 
 
 def test_the_interval_of_a_mean_is_scipys():
-    found = bootstrap_mean(VALUES, seed=3)
+    interval = bootstrap_mean(VALUES, seed=3)
     other = scipy.stats.bootstrap((VALUES,), np.mean, n_resamples=20000, method="percentile", random_state=0)
-    width = found.high - found.low
-    assert found.value == pytest.approx(VALUES.mean())
-    assert found.low == pytest.approx(other.confidence_interval.low, abs=0.04 * width)
-    assert found.high == pytest.approx(other.confidence_interval.high, abs=0.04 * width)
+    width = interval.high - interval.low
+    assert interval.value == pytest.approx(VALUES.mean())
+    assert interval.low == pytest.approx(other.confidence_interval.low, abs=0.04 * width)
+    assert interval.high == pytest.approx(other.confidence_interval.high, abs=0.04 * width)
     # The normal approximation, which holds for 111 values.
     assert width == pytest.approx(2 * 1.96 * VALUES.std() / math.sqrt(111), rel=0.06)
 
@@ -68,14 +68,14 @@ def _scores(seeds: int = 4, clips: int = 60) -> np.ndarray:
 
 
 def test_equal_and_proportional_losses_are_certain():
-    found = bootstrap_crossed(0.7 * _scores(), _scores())
-    assert found == (*[pytest.approx(0.7)] * 3, 1, 4)
+    interval = bootstrap_crossed(0.7 * _scores(), _scores())
+    assert interval == (*[pytest.approx(0.7)] * 3, 1, 4)
     assert bootstrap_crossed(_scores(), _scores()) == (1, 1, 1, 0, 0)
 
 
 def test_losses_of_one_distribution_are_not_told_apart():
-    found = bootstrap_crossed(*np.random.RandomState(1).lognormal(size=(2, 3, 100)))
-    assert found.low < 1 < found.high and 0.02 < found.confidence < 0.98
+    interval = bootstrap_crossed(*np.random.RandomState(1).lognormal(size=(2, 3, 100)))
+    assert interval.low < 1 < interval.high and 0.02 < interval.confidence < 0.98
 
 
 def test_a_difference_that_one_seed_makes_is_less_sure_than_one_that_all_make():
@@ -95,8 +95,8 @@ def test_the_crossed_interval_is_that_of_resampling_rows_and_columns_by_hand():
     for _ in range(4000):
         rows, columns = generator.integers(0, 3, 3), generator.integers(0, 30, 30)
         ratios.append(a[rows][:, columns].mean() / b[rows][:, columns].mean())
-    found = bootstrap_crossed(a, b)
-    np.testing.assert_allclose([found.low, found.high], np.quantile(ratios, [0.025, 0.975]), rtol=0.06)
+    interval = bootstrap_crossed(a, b)
+    np.testing.assert_allclose([interval.low, interval.high], np.quantile(ratios, [0.025, 0.975]), rtol=0.06)
 
 
 @pytest.mark.parametrize(

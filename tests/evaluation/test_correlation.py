@@ -31,7 +31,7 @@ def test_coefficients_are_scipys_and_intervals_hold_them():
     random = np.random.default_rng(0)
     ratings = np.round(random.uniform(0, 10, 60))  # with ties
     values = np.stack([-ratings + random.normal(0, 3, 60), ratings**3 + random.normal(0, 100, 60)])
-    found = agreements([BASE, OTHER], values, rated(ratings), resamples=200)
+    result = agreements([BASE, OTHER], values, rated(ratings), resamples=200)
     for row, name in zip(values, ("base", "other")):
         expected = {
             "spearman": stats.spearmanr(row, ratings).statistic,
@@ -39,15 +39,15 @@ def test_coefficients_are_scipys_and_intervals_hold_them():
             "kendall": stats.kendalltau(row, ratings).statistic,
         }
         for coefficient, value in expected.items():
-            estimate = found[name].coefficients[coefficient]
+            estimate = result[name].coefficients[coefficient]
             assert estimate.value == pytest.approx(value, abs=1e-12)
             assert estimate.low < value < estimate.high
-    gain = found["other"].gain
-    difference = abs(found["other"].coefficients["spearman"].value) - abs(
-        found["base"].coefficients["spearman"].value
+    gain = result["other"].gain
+    difference = abs(result["other"].coefficients["spearman"].value) - abs(
+        result["base"].coefficients["spearman"].value
     )
-    assert found["base"].gain is None and gain.value == pytest.approx(difference) and gain.low < gain.high
-    assert found == agreements([BASE, OTHER], values, rated(ratings), resamples=200)
+    assert result["base"].gain is None and gain.value == pytest.approx(difference) and gain.low < gain.high
+    assert result == agreements([BASE, OTHER], values, rated(ratings), resamples=200)
 
 
 def test_references_are_resampled_with_all_their_pairs():
@@ -71,9 +71,9 @@ def test_one_reference_gives_no_interval():
 def test_what_cannot_be_correlated_is_nan():
     ratings = np.arange(6.0)
     values = np.stack([np.ones(6), [1.0, 2.0, np.nan, np.nan, np.nan, np.nan]])
-    found = agreements([BASE, OTHER], values, rated(ratings), resamples=20)
-    assert np.isnan(found["base"].coefficients["spearman"].value)
-    assert found["other"].pairs == 2 and np.isnan(found["other"].coefficients["kendall"].low)
+    result = agreements([BASE, OTHER], values, rated(ratings), resamples=20)
+    assert np.isnan(result["base"].coefficients["spearman"].value)
+    assert result["other"].pairs == 2 and np.isnan(result["other"].coefficients["kendall"].low)
     same = agreements([BASE], np.arange(6.0)[None], rated(np.full(6, 3.0)), resamples=20)
     assert np.isnan(same["base"].coefficients["pearson"].value)
 
@@ -109,15 +109,15 @@ def test_images_share_the_references_scale_and_are_cut_to_the_shorter(clips):
     np.testing.assert_array_equal(same.reference, same.degraded)
 
 
-def test_pairs_that_cannot_be_compared_are_told(clips):
+def test_pairs_that_cannot_be_compared_are_reported(clips):
     (clips / "noise.wav").write_bytes(b"no audio")
     problems = {"short": "reference's length", "silent": "", "blip": "too short", "noise": "noise.wav"}
     pairs = [RatedPair(str(clips / "reference.wav"), str(clips / f"{name}.wav"), 1) for name in problems]
     pairs.append(RatedPair(str(clips / "silent.wav"), str(clips / "noisy.wav"), 1))
-    found = [item.problem for item in pair_images(pairs, FrontEnd())]
-    for problem, words in zip(found, problems.values()):
+    problem_lines = [item.problem for item in pair_images(pairs, FrontEnd())]
+    for problem, words in zip(problem_lines, problems.values()):
         assert words in problem and bool(problem) == bool(words)
-    assert "is silent" in found[-1]
+    assert "is silent" in problem_lines[-1]
 
 
 def test_all_metrics_order_images_by_what_was_added(clips):
@@ -136,7 +136,7 @@ def test_all_metrics_order_images_by_what_was_added(clips):
         assert rank == pytest.approx(1 if "ssim" in metric.name else -1), metric.name
 
 
-def test_images_that_are_too_small_for_a_metric_are_left_out_of_it_alone(clips):
+def test_images_that_are_too_small_for_a_metric_are_skipped_by_it_alone(clips):
     soundfile.write(clips / "brief.wav", soundfile.read(clips / "reference.wav")[0][:17000], 16000)
     pair = RatedPair(str(clips / "brief.wav"), str(clips / "brief.wav"), 1)
     metrics = pair_metrics(4)

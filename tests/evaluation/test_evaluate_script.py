@@ -28,7 +28,7 @@ def test_a_folder_with_everything_wrong_is_scored_without_what_is_wrong(
     for metric in ("mse", "nlpd", "ms_ssim"):
         low, high = model["metrics"][metric]["ci95"]
         assert low <= model["metrics"][metric]["mean"] <= high
-    assert {genre: found["clips"] for genre, found in model["genres"].items()} == {"Jazz": 1, "Rock": 2}
+    assert {genre: scores["clips"] for genre, scores in model["genres"].items()} == {"Jazz": 1, "Rock": 2}
     left_out = {os.path.basename(clip["path"]): clip["problem"] for clip in report["left_out"]}
     assert set(left_out) == {"nan.wav", "two.wav", "silent.wav", "garbage.wav", "absent.wav"}
     assert [os.path.basename(clip["path"]) for clip in report["ms_ssim_left_out"]] == ["brief.wav"]

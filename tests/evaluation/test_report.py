@@ -42,8 +42,8 @@ def test_json_has_its_form():
     model = report["models"]["best"]
     assert (model["clips"], model["bpp_target"], model["bpp_max"]) == (4, 0.5, 0.6)
     assert model["bpp"] == pytest.approx((3 * 0.49 + 0.6) / 4)
-    found = bootstrap_mean([0.01, 0.02, 0.03, 0.04], seed=7)
-    assert model["metrics"]["mse"] == {"mean": found.value, "ci95": [found.low, found.high]}
+    estimate = bootstrap_mean([0.01, 0.02, 0.03, 0.04], seed=7)
+    assert model["metrics"]["mse"] == {"mean": estimate.value, "ci95": [estimate.low, estimate.high]}
     assert set(model["metrics"]) == {"mse", "nlpd", "ms_ssim"}
     assert set(model["genres"]) == {"Rock", "Jazz"}
     assert model["genres"]["Rock"]["clips"] == 2

@@ -59,10 +59,10 @@ def test_the_front_end_alone_is_near_and_the_level_stays(run_script, sounds, tmp
 def test_a_folder_is_mirrored_and_a_bad_file_is_named(run_script, sounds, tmp_path):
     done = run_script("resynthesize", sounds, "-o", "out", "--front_end_only", "--iterations=2")
     assert done.status == 0, done.stderr
-    found = sorted(
+    written = sorted(
         path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.wav")
     )
-    assert found == ["a.front_end.wav", "more/quiet.front_end.wav"]
+    assert written == ["a.front_end.wav", "more/quiet.front_end.wav"]
     quiet, rate_hz = soundfile.read(tmp_path / "out" / "more" / "quiet.front_end.wav")
     assert np.all(quiet == 0) and len(quiet) == 9000 and rate_hz == 16000
     assert f"skipped: {sounds / 'bad.wav'}" in done.stdout

@@ -51,12 +51,12 @@ def test_phase_does_not_count():
 
 
 def clips() -> list[ClipImage]:
-    found = []
+    images = []
     for name, genre, waveform in synthetic_clips(8000, duration_s=1.0, seed=0)[:4]:
         waveform = np.asarray(waveform, np.float32)
         image, reference = waveform_to_image(waveform, FRONT_END)
-        found.append(ClipImage(name, name, genre, image.numpy(), "", float(reference), waveform))
-    return [*found, ClipImage("bad", "bad.wav", None, found[0].image[:, :0], "bad.wav: is silent")]
+        images.append(ClipImage(name, name, genre, image.numpy(), "", float(reference), waveform))
+    return [*images, ClipImage("bad", "bad.wav", None, images[0].image[:, :0], "bad.wav: is silent")]
 
 
 def test_what_a_model_loses_is_beside_what_the_front_end_loses():

@@ -20,11 +20,11 @@ from tfnoise.layers.rate_control import (
 
 def multipliers(control: RateControl, bpp: float, steps: int) -> list[float]:
     """The multiplier before and after each of `steps` steps that took `bpp`."""
-    found = [float(control.multiplier)]
+    values = [float(control.multiplier)]
     for _ in range(steps):
         control.update(tf.constant(bpp))
-        found.append(float(control.multiplier))
-    return found
+        values.append(float(control.multiplier))
+    return values
 
 
 @pytest.mark.parametrize("bpp, sign", [(0.8, 1), (0.3, -1)])
@@ -55,10 +55,10 @@ def test_errors_beyond_a_factor_of_e_count_as_that():
 @pytest.mark.parametrize("bpp", [0.0, 1e-30, 1e30])
 def test_absurd_rates_for_ever_stay_within_bounds(bpp):
     control = RateControl(0.5, steps=10)
-    found = multipliers(control, bpp, 100)
+    values = multipliers(control, bpp, 100)
     assert LOWEST <= float(control.log_multiplier) <= HIGHEST
-    assert np.isfinite(found).all()
-    assert 0 < min(found) and max(found) <= 1
+    assert np.isfinite(values).all()
+    assert 0 < min(values) and max(values) <= 1
 
 
 def test_after_winding_up_the_multiplier_falls_at_once():

@@ -19,7 +19,7 @@ def test_analysis_maps_sixteen_pixels_to_one_latent_value(kernel_size):
     assert analysis(noise(2, 32, 80, 3)).shape == (2, 2, 5, 10)
 
 
-def test_latent_channels_are_the_filters_unless_told():
+def test_latent_channels_are_the_filters_by_default():
     assert AnalysisTransform(filters=6)(noise(1, 16, 16, 1)).shape == (1, 1, 1, 6)
 
 

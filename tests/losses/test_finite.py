@@ -46,7 +46,7 @@ PAIRS = {
     "anti-correlated": (noise(), 1 - noise()),
     "checkerboard and its inverse": (checkerboard(), 1 - checkerboard()),
     "checkerboard and itself": (checkerboard(), checkerboard()),
-    "checkerboard and grey": (checkerboard(), constant(0.5)),
+    "checkerboard and a constant": (checkerboard(), constant(0.5)),
     "a difference of 1e-7": (noise(), noise() + np.float32(1e-7)),
     "a difference of 1e-7 in one row": (constant(0.5), one_row_off()),
     "bright": (0.999 + 0.001 * noise(), 0.999 + 0.001 * noise(seed=1)),

@@ -56,7 +56,7 @@ def image_pair(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def small_model() -> tf.keras.Model:
-    """A convolution in the policy's type, as someone else's model might be."""
+    """A convolution in the policy's type, as in any Keras model."""
     images = tf.keras.Input([48, 48, 1])
     return tf.keras.Model(images, tf.keras.layers.Conv2D(1, 5, padding="same", activation="sigmoid")(images))
 

@@ -19,12 +19,12 @@ def pairs(natural_folder):
     clips = list_clips(natural_folder)[::22]
     images = [item.image[None, :, :256] for item in clip_images(clips, FrontEnd())]
     random = np.random.RandomState(0)
-    made = []
+    pairs = []
     for image, other in zip(images, images[1:] + images[:1]):
-        made.append((image, np.clip(image + random.normal(0, 0.1, image.shape), 0, 1).astype(np.float32)))
-        made.append((image, (image + np.roll(image, 1, 1) + np.roll(image, 2, 2)) / 3))
-        made.append((image, other))
-    return made
+        pairs.append((image, np.clip(image + random.normal(0, 0.1, image.shape), 0, 1).astype(np.float32)))
+        pairs.append((image, (image + np.roll(image, 1, 1) + np.roll(image, 2, 2)) / 3))
+        pairs.append((image, other))
+    return pairs
 
 
 def test_ms_ssim_equals_tensorflows_and_the_twin(pairs):

@@ -15,7 +15,7 @@ from tfnoise.losses import NLPDParameters, fit_nlpd, nlpd, published_parameters
 
 
 def images(count: int = 3, height: int = 40, width: int = 48) -> np.ndarray:
-    """Smooth in one direction, so that neighbours differ in what they tell."""
+    """Smooth in one direction, so that neighbours differ in their information."""
     rough = np.random.RandomState(0).uniform(size=(count, height, width, 1))
     return ((rough + np.roll(rough, 1, 2) + np.roll(rough, 2, 2)) / 3).astype(np.float32)
 
@@ -88,8 +88,8 @@ def test_a_file_brings_the_parameters_back(tmp_path, family, scales):
 @pytest.mark.parametrize("family", ["2016", "2017"])
 def test_the_published_parameters_given_as_fitted_ones_change_nothing(family):
     a, b = images(2, 80, 80), images(2, 80, 80)[:, ::-1]
-    given = NLPDParameters.from_dict(published_parameters(family).to_dict())
-    np.testing.assert_array_equal(nlpd(a, b, parameters=given), nlpd(a, b, family=family))
+    parameters = NLPDParameters.from_dict(published_parameters(family).to_dict())
+    np.testing.assert_array_equal(nlpd(a, b, parameters=parameters), nlpd(a, b, family=family))
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_files_that_hold_something_else_are_refused_by_name(tmp_path, text, word
 
 def test_lists_and_arrays_become_tuples_that_can_be_hashed():
     values = published_parameters().to_dict()
-    made = NLPDParameters("2016", np.array(values["sigma"]), np.array(values["weights"]))
-    assert made == published_parameters() and hash(made) == hash(published_parameters())
+    parameters = NLPDParameters("2016", np.array(values["sigma"]), np.array(values["weights"]))
+    assert parameters == published_parameters() and hash(parameters) == hash(published_parameters())
 
 
 @pytest.mark.parametrize(
