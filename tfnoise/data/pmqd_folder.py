@@ -179,7 +179,7 @@ class _Preparation:
                 f"{ARCHIVE_NAME} beside it to have it compared"
             )
         archive_bytes = self._manifest[ARCHIVE_NAME].bytes
-        needed_bytes = int(archive_bytes * _UNPACKED_RATIO)
+        needed_bytes = 0 if ours and self._has_audio() else int(archive_bytes * _UNPACKED_RATIO)
         if not has_archive:
             needed_bytes += archive_bytes - size_of(self._work / f"{ARCHIVE_NAME}.part")
         free_bytes = shutil.disk_usage(self._folder).free
