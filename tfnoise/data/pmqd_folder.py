@@ -140,7 +140,7 @@ class _Preparation:
         if archive.exists() and keep_archive:
             os.replace(archive, kept)
         elif archive.exists():
-            self._say(f"{kept}: removed, as it is unpacked; --keep_archive keeps it")
+            self._say(f"{kept}: removed, as it is unpacked")
         shutil.rmtree(self._work, ignore_errors=True)
         self._done.files, self._done.audio_bytes = len(files), sum(files.values())
         self._done.archive_kept = kept.exists()
