@@ -40,7 +40,7 @@ def define_flags(define: FlagDefiner) -> None:
         None,
         "JSON file with the bytes and the sha256 of both files, of another release. (default: PMQD 1.0.0's)",
     )
-    define.boolean("keep_archive", False, "Keep the audio.tgz that was fetched; by default it is removed once unpacked.")
+    define.boolean("keep_archive", False, "Keep the audio.tgz that was fetched, else removed once unpacked.")
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> int:
