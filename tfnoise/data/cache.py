@@ -27,7 +27,7 @@ from tfnoise.errors import InputError
 from tfnoise.files import replacing
 
 # Part of every key: with another form of the records, or other arithmetic before them, it must change.
-_FORM = "images 1"
+_FORM = "images 2"
 _THREADS = 4
 _FEATURES = {
     "index": tf.int64,
