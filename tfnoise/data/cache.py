@@ -38,11 +38,6 @@ _FEATURES = {
 }
 
 
-def default_folder() -> Path:
-    """Where caches lie: $XDG_CACHE_HOME/tfnoise or ~/.cache/tfnoise."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfnoise"
-
-
 def cache_path(clips: Sequence[Clip], front_end: FrontEnd, multiple: int, folder: Path | None) -> Path:
     """The file of these images' cache: named by the files' content, the list and the settings.
 
@@ -50,7 +45,7 @@ def cache_path(clips: Sequence[Clip], front_end: FrontEnd, multiple: int, folder
       clips: the clips. Of a file on this machine every byte counts; of a remote one its address and length.
       front_end: the settings of the images.
       multiple: frames that an image is a whole multiple of.
-      folder: where caches lie; None: `default_folder`.
+      folder: where caches lie; None: $XDG_CACHE_HOME/tfnoise or ~/.cache/tfnoise.
     """
     paths = list(dict.fromkeys(clip.path for clip in clips))
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
@@ -64,7 +59,8 @@ def cache_path(clips: Sequence[Clip], front_end: FrontEnd, multiple: int, folder
         "clips": [(clip.path, contents[clip.path], clip.first_sample, clip.sample_count) for clip in clips],
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    return (folder or default_folder()) / f"{digest[:32]}.tfrecord"
+    folder = folder or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfnoise"
+    return folder / f"{digest[:32]}.tfrecord"
 
 
 def _content(path: str) -> str:
