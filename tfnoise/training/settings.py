@@ -45,7 +45,7 @@ _CHOICES = {
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """All that the weights at the end depend on; what each field means is said by `bin/train --help`.
+    """All that the weights at the end depend on; the help of the verb train explains each field.
 
     >>> TrainingSettings(loss="0.5*nlpd + mse", epochs=2).steps
     600
