@@ -21,6 +21,8 @@ import scipy.fft
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from scipy.signal import butter, sosfilt
 
+from tfnoise.audio.resample import as_waveform
+
 #: The names that `degrade` knows, in the order of PMQD's list.
 DEGRADATIONS = ("distortion", "limiter", "lowpass", "noise")
 
@@ -242,11 +244,7 @@ _WITHOUT_SEED: dict[str, Callable[[np.ndarray, float, float], np.ndarray]] = {
 
 def _checked(waveform: np.ndarray, sample_rate_hz: float, intensity: float) -> np.ndarray:
     """The waveform as float32, when all three can be used."""
-    waveform = np.asarray(waveform, np.float32)
-    if waveform.ndim not in (1, 2) or (waveform.ndim == 2 and waveform.shape[1] == 0):
-        raise ValueError(
-            f"a waveform must be [samples] or [samples, channels], not of shape {waveform.shape}"
-        )
+    waveform = as_waveform(waveform)
     if not 0 < sample_rate_hz < np.inf:
         raise ValueError(f"sample_rate_hz must be positive, not {sample_rate_hz}")
     if not 0 <= intensity <= 100:

@@ -25,11 +25,7 @@ def resample(waveform: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
 
     Source: libsoxr, https://sourceforge.net/projects/soxr.
     """
-    waveform = np.asarray(waveform, np.float32)
-    if waveform.ndim not in (1, 2):
-        raise ValueError(
-            f"a waveform must be [samples] or [samples, channels], not of shape {waveform.shape}"
-        )
+    waveform = as_waveform(waveform)
     if not (from_hz > 0 and to_hz > 0):
         raise ValueError(f"sample rates must be positive, not {from_hz} and {to_hz}")
     if from_hz == to_hz or len(waveform) == 0:
@@ -82,6 +78,16 @@ class Resampler:
         return piece.reshape(-1, waveform.shape[1])
 
 
+def as_waveform(waveform: np.ndarray) -> np.ndarray:
+    """A waveform as float32; a ValueError unless it is `[samples]` or `[samples, channels]`."""
+    waveform = np.asarray(waveform, np.float32)
+    if waveform.ndim not in (1, 2) or (waveform.ndim == 2 and waveform.shape[1] == 0):
+        raise ValueError(
+            f"a waveform must be [samples] or [samples, channels], not of shape {waveform.shape}"
+        )
+    return waveform
+
+
 def fitted(waveform: np.ndarray, samples: int) -> np.ndarray:
     """A waveform `[samples, ...]`, cut or filled with zeros: resampling there and back may add a sample."""
     missing = max(0, samples - len(waveform))
@@ -103,11 +109,7 @@ def to_mono(waveform: np.ndarray) -> np.ndarray:
     Raises:
       ValueError: when the waveform has neither one nor two axes, or no channel.
     """
-    waveform = np.asarray(waveform, np.float32)
+    waveform = as_waveform(waveform)
     if waveform.ndim == 1:
         return waveform
-    if waveform.ndim != 2 or waveform.shape[1] == 0:
-        raise ValueError(
-            f"a waveform must be [samples] or [samples, channels], not of shape {waveform.shape}"
-        )
     return waveform[:, 0] if waveform.shape[1] == 1 else waveform.mean(axis=1, dtype=np.float32)

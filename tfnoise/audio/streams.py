@@ -44,13 +44,13 @@ class MelStream:
         self._front_end = front_end
         self._at_once = _ANALYSED_FRAMES if frames_at_once is None else frames_at_once
         self._uncentred = dataclasses.replace(front_end, centre=False)
-        self._kept = np.zeros(0, np.float32)
+        self._pending = np.zeros(0, np.float32)
         self._samples = 0
         self._frames = 0
 
     def push(self, waveform: np.ndarray) -> Iterator[np.ndarray]:
         """Takes the next piece, floats `[samples]`; yields what frames are ready, `[mels, frames]`."""
-        self._kept = np.concatenate([self._kept, np.asarray(waveform, np.float32)])
+        self._pending = np.concatenate([self._pending, np.asarray(waveform, np.float32)])
         self._samples += len(waveform)
         while self._samples >= self._end(self._at_once):
             yield self._analysed(self._at_once)
@@ -62,7 +62,7 @@ class MelStream:
           ValueError: as `mel_spectrogram` does where the whole recording is too short.
         """
         if not self._frames and self._front_end.frames(self._samples) <= self._at_once:
-            yield mel_spectrogram(self._kept, self._front_end).numpy()
+            yield mel_spectrogram(self._pending, self._front_end).numpy()
             return
         left = self._front_end.frames(self._samples) - self._frames
         while left > 0:
@@ -78,12 +78,12 @@ class MelStream:
         return self._begin() + self._uncentred.samples(frames)
 
     def _analysed(self, frames: int) -> np.ndarray:
-        first = self._samples - len(self._kept)
+        first = self._samples - len(self._pending)
         begin, end = self._begin(), self._end(frames)
-        part = self._kept[max(begin - first, 0) : end - first]
+        part = self._pending[max(begin - first, 0) : end - first]
         part = np.pad(part, [max(-begin, 0), max(end - self._samples, 0)])
         self._frames += frames
-        self._kept = self._kept[max(self._begin() - first, 0) :]
+        self._pending = self._pending[max(self._begin() - first, 0) :]
         return _analysis(self._uncentred)(tf.constant(part)).numpy()
 
 
@@ -123,8 +123,8 @@ class SoundStream:
         self._overlap = 2 * -(-front_end.n_fft // front_end.hop)
         self._chunk_frames = max(chunk_frames, 2 * self._overlap)
         self._skip = front_end.margin
-        self._kept: list[np.ndarray] = []
-        self._kept_frames = 0
+        self._pending: list[np.ndarray] = []
+        self._pending_frames = 0
         self._prefix: np.ndarray | None = None
         self._frames = 0
         self._samples = 0
@@ -136,13 +136,13 @@ class SoundStream:
           ValueError: when the image is not of the front end.
         """
         check_image(image, self._front_end)
-        self._kept.append(image)
-        self._kept_frames += image.shape[1]
+        self._pending.append(image)
+        self._pending_frames += image.shape[1]
         self._frames += image.shape[1]
-        while self._kept_frames > self._chunk_frames:
+        while self._pending_frames > self._chunk_frames:
             whole = self._joined()
             yield self._chunk(whole[:, : self._chunk_frames], last=False)
-            self._keep(whole[:, self._chunk_frames - self._overlap :])
+            self._set_pending(whole[:, self._chunk_frames - self._overlap :])
 
     def finish(self, samples: int | None = None) -> Iterator[np.ndarray]:
         """Yields the rest of the waveform.
@@ -159,10 +159,10 @@ class SoundStream:
         yield fitted(self._chunk(self._joined(), last=True), left)
 
     def _joined(self) -> np.ndarray:
-        return self._kept[0] if len(self._kept) == 1 else np.concatenate(self._kept, 1)
+        return self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending, 1)
 
-    def _keep(self, image: np.ndarray) -> None:
-        self._kept, self._kept_frames = [image], image.shape[1]
+    def _set_pending(self, image: np.ndarray) -> None:
+        self._pending, self._pending_frames = [image], image.shape[1]
 
     def _whole(self, samples: int) -> np.ndarray:
         if self._silent:

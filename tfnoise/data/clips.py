@@ -181,7 +181,7 @@ def _decode(content: tf.Tensor, decoder: tf.Tensor, md5: tf.Tensor) -> tf.Tensor
         integers = getattr(tfio.audio, name)(content, dtype=dtype)
         if name == "decode_flac":
             # It does not look at checksums: one wrong bit would give noise, and no error.
-            [integers] = tf.numpy_function(_checked, [integers, md5], [dtype])
+            [integers] = tf.numpy_function(_verified, [integers, md5], [dtype])
             integers.set_shape([None, None])
         # 24-bit samples come in the upper bits of 32, so that both conversions are exact.
         return tf.cast(integers, tf.float32) * (2.0**-15 if dtype == tf.int16 else 2.0**-31)
@@ -189,7 +189,7 @@ def _decode(content: tf.Tensor, decoder: tf.Tensor, md5: tf.Tensor) -> tf.Tensor
     return tf.switch_case(decoder, [functools.partial(decode, *exact) for exact in _IN_GRAPH.values()])
 
 
-def _checked(integers: np.ndarray, md5: bytes) -> np.ndarray:
+def _verified(integers: np.ndarray, md5: bytes) -> np.ndarray:
     """The samples of a FLAC file, if its checksum is theirs."""
     if integers.dtype == np.int16:
         content = integers.astype("<i2").tobytes()

@@ -197,7 +197,7 @@ def _image_set(
         kept = {name: value for name, value in item.items() if name not in ("index", "problem")}
         return {**kept, **{name: tf.gather(values, item["index"]) for name, values in metadata.items()}}
 
-    dataset = dataset.filter(lambda item: tf.equal(_checked(item["problem"], options), ""))
+    dataset = dataset.filter(lambda item: tf.equal(_or_error(item["problem"], options), ""))
     dataset = dataset.map(with_metadata)
     if options.cache:
         usable = len(clips) - len(problems)
@@ -233,7 +233,7 @@ def _with_original(item: dict[str, tf.Tensor], original: dict[str, tf.Tensor]) -
     }
 
 
-def _checked(problem: tf.Tensor, options: _Options) -> tf.Tensor:
+def _or_error(problem: tf.Tensor, options: _Options) -> tf.Tensor:
     """The problem; where one must not be, an error when the clip is reached."""
     if options.cache or options.on_problem == "skip":
         return problem
