@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.measuring import free_ports
-from tests.tools.cpp_process import Request, time_in_cpp
+from tests.tools.cpp_process import Request, cpp_session
 from tfnoise import codec
 from tfnoise.cli.coding import shipped
 from tfnoise.cli.output import say, table
@@ -82,7 +82,7 @@ def compare_runtimes(
     requests = _requests(model)
     measured: dict[tuple[str, str, int], list[tuple[float, list[float]]]] = {}
     with contextlib.ExitStack() as stack:
-        runtimes = {"C++ runtime": _in_cpp(model), "Python": _in_python(model)}
+        runtimes = {"C++ runtime": stack.enter_context(_in_cpp(model)), "Python": _in_python(model)}
         binary = find_server()
         if binary is not None:
             runtimes["TensorFlow Serving"] = stack.enter_context(_behind_a_server(binary, model))
@@ -129,8 +129,15 @@ def _requests(model: Path) -> dict[str, dict[str, Any]]:
     return {signature: requests[signature] for signature in SIGNATURES}
 
 
-def _in_cpp(model: Path) -> Callable[[Request], list[tuple[float, list[float]]]]:
-    return lambda request: time_in_cpp(model, request, {clients: _each(clients) for clients in CLIENTS})
+@contextlib.contextmanager
+def _in_cpp(model: Path) -> Iterator[Callable[[Request], list[tuple[float, list[float]]]]]:
+    with cpp_session(model) as session:
+
+        def timed(request: Request) -> list[tuple[float, list[float]]]:
+            session.time(*request, clients=1, each=3)
+            return [session.time(*request, clients=clients, each=_each(clients)) for clients in CLIENTS]
+
+        yield timed
 
 
 def _each(clients: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.tiny_models import FRONT_END, exported_once, tiny_autoencoder
+from tests.tools.cpp_process import CppSession, cpp_session
 from tfnoise import Codec, serving
 from tfnoise.autoencoder import Autoencoder
 
@@ -37,6 +38,13 @@ def version_of(run_folder, tmp_path_factory) -> Callable[[str], Path]:
 def exported(request, version_of) -> Exported:
     """A model for images of any number of frames."""
     return Exported(tiny_autoencoder(request.param), version_of(request.param))
+
+
+@pytest.fixture(scope="session")
+def cpp(exported) -> Iterator[CppSession]:
+    """The exported model in the C++ runtime."""
+    with cpp_session(exported.version) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

@@ -35,8 +35,8 @@ def _rates(rows: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def answers(exported, waveform) -> dict:
-    """Outputs by signature, length and rows: of two lengths and batches of 1 and 7, in one process."""
+def answers(cpp, waveform) -> dict:
+    """Outputs by signature, length and rows: of two lengths and batches of 1 and 7."""
     waveforms = np.stack([waveform * gain for gain in (1, 0.5, 0.1, -1, 0.01, 0.7, 1e-9)])
     inputs = {("metadata", 0, 1): {"ask": [b""]}}
     for rows in (1, 7):
@@ -50,20 +50,14 @@ def answers(exported, waveform) -> dict:
         for samples in (3000, 12000):
             sound = {"waveform": waveforms[:rows, :samples], "bpp": _rates(rows)}
             inputs["compress_audio", samples, rows] = sound
-    outputs = _run_all(exported, inputs)
-    coded = {
-        (signature.replace("compress", "decompress"), *key): {"bitstring_bytes": answer["bitstring_bytes"]}
-        for (signature, *key), answer in outputs.items()
-        if signature.startswith("compress")
-    }
-    return {**outputs, **_run_all(exported, coded)}
-
-
-def _run_all(exported, inputs: dict) -> dict:
-    requests = [(signature, values) for (signature, *_), values in inputs.items()]
-    outputs = run_in_cpp(exported.version, requests)
-    assert not [answer for answer in outputs if isinstance(answer, str)]
-    return dict(zip(inputs, outputs))
+    answers = {}
+    for (signature, *key), values in inputs.items():
+        answers[(signature, *key)] = outputs = cpp.run(signature, values)
+        if signature.startswith("compress"):
+            decompress = signature.replace("compress", "decompress")
+            answers[(decompress, *key)] = cpp.run(decompress, _strings(outputs["bitstring_bytes"]))
+    assert not [answer for answer in answers.values() if isinstance(answer, str)]
+    return answers
 
 
 def test_all_signatures_are_there(exported, answers):
@@ -165,15 +159,13 @@ def _with_extent(string: bytes, extent: int) -> bytes:
     return string[:12] + struct.pack("<I", extent) + string[16:]
 
 
-def test_what_is_wrong_is_refused_and_the_next_request_is_answered(exported, waveform):
+def test_what_is_wrong_is_refused_and_the_next_request_is_answered(exported, cpp, answers, waveform):
     images, sound = _images(64, 2), np.stack([waveform, waveform])
     good = {"image": images, "bpp": _rates(2)}
-    coded, sounds = run_in_cpp(
-        exported.version, [("compress", good), ("compress_audio", {"waveform": sound, "bpp": _rates(2)})]
+    string, string_of_sound = (
+        answers[key]["bitstring_bytes"][0] for key in (("compress", 57, 1), ("compress_audio", 12000, 1))
     )
-    string = coded["bitstring_bytes"][0]
-    (low,) = run_in_cpp(exported.version, [("compress", {"image": images[:1, :32], "bpp": _rates(1)})])
-    low = _strings(low["bitstring_bytes"])
+    low = _strings(cpp.run("compress", {"image": images[:1, :32], "bpp": _rates(1)})["bitstring_bytes"])
     loud = string[:8] + struct.pack("<f", 400.0) + string[12:]
     bad = [
         ("decompress_audio", low, "48 pixels"),
@@ -220,21 +212,18 @@ def test_what_is_wrong_is_refused_and_the_next_request_is_answered(exported, wav
         ("decompress", _strings([_with_extent(string, 0)]), "empty"),
         ("decompress", _strings([_with_extent(string, 2**31 - 1)]), "too large"),
         ("decompress", _strings([_with_extent(string, 2**32 - 1)]), "empty"),
-        ("decompress", _strings([string, sounds["bitstring_bytes"][0]]), "one shape"),
+        ("decompress", _strings([string, string_of_sound]), "one shape"),
         ("decompress_audio", _strings([string[:-1]]), "wrong length"),
         ("decompress_audio", _strings([b"RIFF" + bytes(100)]), "version 1"),
     ]
     if exported.model.get_config()["bottleneck"] == "entropy":
         beyond = string[:-2] + b"\xff\x7f"
         bad.append(("decompress", _strings([beyond]), "beyond the model's tables"))
-    requests = []
-    for signature, inputs, _ in bad:
-        requests += [(signature, inputs), ("decompress", _strings([string]))]
-    answers = run_in_cpp(exported.version, requests)
-    for (signature, _, message), refusal, next_answer in zip(bad, answers[::2], answers[1::2]):
+    for signature, inputs, message in bad:
+        refusal = cpp.run(signature, inputs)
         assert isinstance(refusal, str), (signature, message, refusal)
         assert message in refusal.replace("\\'", "'"), (signature, message, refusal)
-        assert isinstance(next_answer, dict), (message, next_answer)
+        assert isinstance(cpp.run("decompress", _strings([string])), dict), message
 
 
 def test_a_model_of_fixed_frames_takes_those_and_no_others(run_folder, waveform):
@@ -266,20 +255,20 @@ def test_a_model_of_fixed_frames_takes_those_and_no_others(run_folder, waveform)
     assert decoded["waveform"].shape == (1, samples) and isinstance(wrong, str)
 
 
-def test_every_warm_up_request_is_answered(exported):
+def test_every_warm_up_request_is_answered(exported, cpp):
     """One that is not would keep a server from loading the model."""
     prediction_log_pb2 = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     path = exported.version / "assets.extra" / "tf_serving_warmup_requests"
-    requests = []
+    signatures = set()
     for record in tf.data.TFRecordDataset(str(path)):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         request = log.predict_log.request
         assert request.model_spec.name == exported.version.parent.name
         arrays = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
-        plain = {name: list(value) if value.dtype == object else value for name, value in arrays.items()}
-        requests.append((request.model_spec.signature_name, plain))
-    assert {signature for signature, _ in requests} == set(signature_defs(exported.version))
-    assert not [answer for answer in run_in_cpp(exported.version, requests) if isinstance(answer, str)]
+        inputs = {name: list(value) if value.dtype == object else value for name, value in arrays.items()}
+        assert isinstance(cpp.run(request.model_spec.signature_name, inputs), dict)
+        signatures.add(request.model_spec.signature_name)
+    assert signatures == set(signature_defs(exported.version))
 
 
 def test_a_model_with_an_operation_that_is_not_stock_does_not_load(tmp_path):

@@ -1,16 +1,18 @@
-"""Requests to a SavedModel in the C++ runtime, as an unmodified server would run them: in an own process.
+"""A SavedModel in the C++ runtime, as an unmodified server would run it, in a process of its own.
 
-answers = run_in_cpp("saved_models/best/1", [("compress", {"image": image, "bpp": rates})])
+with cpp_session("saved_models/best/1") as session:
+    outputs = session.run("compress", {"image": image, "bpp": rates})
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,79 +29,81 @@ def signature_defs(saved_model: str | Path) -> dict[str, meta_graph_pb2.Signatur
     """The signatures of a SavedModel by name."""
     data = (Path(saved_model) / "saved_model.pb").read_bytes()
     (meta_graph,) = saved_model_pb2.SavedModel.FromString(data).meta_graphs
-    return {
-        name: signature
-        for name, signature in meta_graph.signature_def.items()
-        if not name.startswith("__saved_model")
-    }
+    signatures = meta_graph.signature_def.items()
+    return {name: signature for name, signature in signatures if not name.startswith("__saved_model")}
 
 
-def run_in_cpp(saved_model: str | Path, requests: Sequence[Request]) -> list[dict[str, Any] | str]:
-    """Makes requests one after the other.
+class CppSession:
+    """Requests to a process that has loaded a SavedModel; see `cpp_session`."""
 
-    Returns:
-      Of each its outputs by name, or the runtime's message where it failed.
+    def __init__(self, process: subprocess.Popen, folder: Path, saved_model: str | Path):
+        self._process, self._folder = process, folder
+        self._signatures = signature_defs(saved_model)
+        self._answer()
+
+    def run(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, Any] | str:
+        """The outputs of a signature by name, or the runtime's message where it failed."""
+        answer = self._ask(signature, inputs)
+        return answer["error"] or cpp_runtime.read_values(self._folder / "outputs.npz")
+
+    def time(
+        self, signature: str, inputs: Mapping[str, Any], clients: int, each: int
+    ) -> tuple[float, list[float]]:
+        """Lets clients make the same request at once, each one after the other.
+
+        Returns:
+          The seconds that all took, and the latency of each request.
+        """
+        seconds = self._ask(signature, inputs, clients=clients, each=each)["seconds"]
+        return seconds[0], seconds[1:]
+
+    def _ask(self, signature: str, inputs: Mapping[str, Any], **options: int) -> dict[str, Any]:
+        definition = self._signatures[signature]
+        values = {n: v if isinstance(v, (list, tuple)) else np.asarray(v) for n, v in inputs.items()}
+        cpp_runtime.write_values(self._folder / "inputs.npz", values)
+        request = {
+            "inputs": str(self._folder / "inputs.npz"),
+            "outputs": str(self._folder / "outputs.npz"),
+            "feeds": {name: tensor.name for name, tensor in definition.inputs.items()},
+            "fetches": {name: tensor.name for name, tensor in definition.outputs.items()},
+            **options,
+        }
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        for line in self._process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        status = self._process.wait()
+        reason = (self._folder / "stderr").read_text().strip()[-2000:]
+        raise RuntimeError(reason or f"the process ended with status {status}")
+
+
+@contextlib.contextmanager
+def cpp_session(saved_model: str | Path) -> Iterator[CppSession]:
+    """Starts a process with a SavedModel.
 
     Raises:
       RuntimeError: the model does not load, or the process ended.
     """
-    with tempfile.TemporaryDirectory(prefix="tfnoise-cpp-") as folder:
-        jobs = [_job(saved_model, request, Path(folder), str(n)) for n, request in enumerate(requests)]
-        answers = _run(saved_model, jobs, Path(folder))
-        return [
-            answer["error"] or cpp_runtime.read_values(Path(folder) / job["outputs"])
-            for answer, job in zip(answers, jobs)
-        ]
-
-
-def time_in_cpp(
-    saved_model: str | Path, request: Request, clients: Mapping[int, int]
-) -> list[tuple[float, list[float]]]:
-    """Lets clients ask the same, each one after the other, all at once in one process.
-
-    Args:
-      saved_model: the folder.
-      request: what they ask.
-      clients: how many at once, and how often each asks; one measurement after the other, after a warm-up.
-
-    Returns:
-      Of each measurement the seconds that all took, and the latency of each request.
-    """
-    with tempfile.TemporaryDirectory(prefix="tfnoise-cpp-") as folder:
-        job = _job(saved_model, request, Path(folder), "0")
-        jobs = [{**job, "clients": count, "each": each} for count, each in clients.items()]
-        warm_up = {**job, "clients": 1, "each": 3}
-        answers = _run(saved_model, [warm_up, *jobs], Path(folder))[1:]
-        return [(answer["seconds"][0], answer["seconds"][1:]) for answer in answers]
-
-
-def _job(saved_model: str | Path, request: Request, folder: Path, stem: str) -> dict[str, Any]:
-    signature, inputs = request
-    signature_def = signature_defs(saved_model)[signature]
-    cpp_runtime.write_values(
-        folder / f"in{stem}.npz", {name: _plain(value) for name, value in inputs.items()}
-    )
-    return {
-        "inputs": f"in{stem}.npz",
-        "outputs": f"out{stem}.npz",
-        "feeds": {name: tensor.name for name, tensor in signature_def.inputs.items()},
-        "fetches": {name: tensor.name for name, tensor in signature_def.outputs.items()},
-    }
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, (list, tuple)) else np.asarray(value)
-
-
-def _run(saved_model: str | Path, requests: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    job = folder / "job.json"
-    job.write_text(json.dumps({"saved_model": str(Path(saved_model).resolve()), "requests": requests}))
+    command = [sys.executable, cpp_runtime.__file__, str(Path(saved_model).resolve())]
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
-    done = subprocess.run(
-        [sys.executable, cpp_runtime.__file__, str(job)], capture_output=True, text=True, env=environment
-    )
-    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or len(answers) != len(requests):
-        reason = done.stderr.strip()[-2000:] or f"the process ended with status {done.returncode}"
-        raise RuntimeError(reason)
-    return answers
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfnoise-cpp-")))
+        errors = stack.enter_context(open(folder / "stderr", "w"))
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=environment
+        )
+        stack.enter_context(process)
+        yield CppSession(process, folder, saved_model)
+    if process.returncode:
+        raise RuntimeError(f"the process ended with status {process.returncode}")
+
+
+def run_in_cpp(saved_model: str | Path, requests: Sequence[Request]) -> list[dict[str, Any] | str]:
+    """Makes requests one after the other in one process; of each what `CppSession.run` gives."""
+    with cpp_session(saved_model) as session:
+        return [session.run(*request) for request in requests]

@@ -1,9 +1,10 @@
 """A SavedModel in the C++ runtime of the TensorFlow wheel, in a process that never imports TensorFlow.
 
-    python cpp_runtime.py JOB.json
+    python cpp_runtime.py SAVED_MODEL
 
 The runtime knows stock operations alone, as TensorFlow Serving does: what does not load here does not load
-there. `tests.tools.cpp_process` starts it, and says what a job is. This file imports nothing of tfnoise.
+there. It reads requests from stdin and answers on stdout, a line of JSON each; `tests.tools.cpp_process`
+starts it. This file imports nothing of tfnoise.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -182,34 +184,34 @@ def read_values(path: Path) -> dict[str, Any]:
     return values
 
 
-def _answer(session: SavedModelSession, request: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Runs a request, whose inputs are in a file, and writes what comes of it."""
-    values = read_values(folder / request["inputs"])
-    feeds = {request["feeds"][name]: value for name, value in values.items()}
+def _answer(session: SavedModelSession, request: dict[str, Any]) -> dict[str, Any]:
+    """Runs a request, whose inputs are in a file, and writes its outputs to another; or measures it."""
+    inputs = read_values(Path(request["inputs"]))
+    feeds = {request["feeds"][name]: value for name, value in inputs.items()}
+    fetches = list(request["fetches"].values())
+    if "clients" in request:
+        return {"seconds": _timed(lambda: session.run(feeds, fetches), request["clients"], request["each"])}
     try:
-        outputs = session.run(feeds, list(request["fetches"].values()))
+        outputs = session.run(feeds, fetches)
     except RuntimeError as error:
         return {"error": str(error)}
-    write_values(folder / request["outputs"], dict(zip(request["fetches"], outputs)))
+    write_values(Path(request["outputs"]), dict(zip(request["fetches"], outputs)))
     return {"error": None}
 
 
-def _timed(session: SavedModelSession, request: dict[str, Any], folder: Path) -> list[float]:
-    """Latencies in seconds of clients that ask one after the other, all at once."""
-    values = read_values(folder / request["inputs"])
-    feeds = {request["feeds"][name]: value for name, value in values.items()}
-    fetches = list(request["fetches"].values())
+def _timed(run: Callable[[], object], clients: int, each: int) -> list[float]:
+    """Seconds that all clients took, and the latencies; each calls one after the other, all at once."""
     latencies: list[float] = []
-    start = threading.Barrier(request["clients"] + 1)
+    start = threading.Barrier(clients + 1)
 
     def client() -> None:
         start.wait()
-        for _ in range(request["each"]):
+        for _ in range(each):
             begin = time.perf_counter()
-            session.run(feeds, fetches)
+            run()
             latencies.append(time.perf_counter() - begin)
 
-    threads = [threading.Thread(target=client) for _ in range(request["clients"])]
+    threads = [threading.Thread(target=client) for _ in range(clients)]
     for thread in threads:
         thread.start()
     start.wait()
@@ -219,20 +221,15 @@ def _timed(session: SavedModelSession, request: dict[str, Any], folder: Path) ->
     return [time.perf_counter() - begin, *latencies]
 
 
-def main(job_path: str) -> None:
-    """Does the job; its answers go to stdout as JSON, a line each."""
-    path = Path(job_path)
-    job = json.loads(path.read_text())
+def main(saved_model: str) -> None:
+    """Answers requests until stdin ends; the first line says that the model is loaded."""
     try:
-        session = SavedModelSession(job["saved_model"])
+        session = SavedModelSession(saved_model)
     except RuntimeError as error:
         sys.exit(str(error))
-    for request in job["requests"]:
-        if "clients" in request:
-            answer: dict[str, Any] = {"seconds": _timed(session, request, path.parent)}
-        else:
-            answer = _answer(session, request, path.parent)
-        print(json.dumps(answer), flush=True)
+    print("{}", flush=True)
+    for line in sys.stdin:
+        print(json.dumps(_answer(session, json.loads(line))), flush=True)
     assert not [name for name in sys.modules if name.split(".")[0] == "tensorflow"]
 
 
