@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import socket
+import sys
 import threading
 
 import numpy as np
@@ -41,13 +41,13 @@ def served(connection, name) -> ServedCodec:
 
 
 def test_a_file_is_coded_by_the_server_as_it_is_here(served, local_codec, waveform):
-    here = local_codec
-    assert served.fingerprint == here.fingerprint and served.front_end == FRONT_END
-    data = served.compress(waveform, 8000, here)
-    ours, servers = (here.bitstrings_from_file(file)[0] for file in (here.compress(waveform, 8000), data))
+    assert served.fingerprint == local_codec.fingerprint and served.front_end == FRONT_END
+    data = served.compress(waveform, 8000, local_codec)
+    files = local_codec.compress(waveform, 8000), data
+    ours, servers = (local_codec.bitstrings_from_file(file)[0] for file in files)
     # The server counts the bits of the step's own tables, which are never fewer.
     assert 0 <= servers[1] - ours[1] <= 20 and len(servers) == len(ours)
-    sound, rate_hz = served.decompress(data, here)
+    sound, rate_hz = served.decompress(data, local_codec)
     assert sound.shape == (12000, 1) and rate_hz == 8000 and np.isfinite(sound).all()
 
 
@@ -79,12 +79,9 @@ def test_status_and_versions(connection, name):
 
 
 def test_what_the_server_refuses_is_told_in_one_line(connection, name):
+    inputs = {"image": np.full([1, 48, 32, 1], np.float32(7)), "bpp": np.zeros(1, np.float32)}
     with pytest.raises(ServerError) as caught:
-        connection.call(
-            name,
-            "compress",
-            {"image": np.full([1, 48, 32, 1], np.float32(7)), "bpp": np.zeros(1, np.float32)},
-        )
+        connection.call(name, "compress", inputs)
     assert "within 0, 1" in str(caught.value) and "\n" not in str(caught.value)
     with pytest.raises(ServerError, match="another"):
         connection.call(name, "another", {"ask": [b""]})
@@ -193,13 +190,6 @@ def test_the_script_starts(run_process):
 
 
 def test_without_the_extra_grpc_is_explained(monkeypatch):
-    real = builtins.__import__
-
-    def missing(name, *arguments):
-        if name.startswith("tensorflow_serving"):
-            raise ImportError(name)
-        return real(name, *arguments)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
+    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
     with pytest.raises(InputError, match=r"pip install 'tfnoise\[serving\]'"):
         GrpcConnection()
