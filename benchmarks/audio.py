@@ -139,8 +139,8 @@ def speed(
 
     Args:
       waveforms: float32 `[clips, samples]` at the front end's rate.
-      front_end: the settings.
-      librosa: to compare with.
+      front_end: the front end of both.
+      librosa: the process to compare with.
       rounds: timings of each, in turns.
       on_round: called after each round.
 

@@ -25,7 +25,7 @@ from tfnoise.evaluation.reference_codecs import CODECS, code_at_most
 
 COUNTS = ("payload", "file")
 FRAMING_BYTES = HEADER_BYTES + fields_bytes(0) + CHECK_BYTES + CRC_BYTES
-"""Of a file of one block."""
+"""Bytes of a file of one block beside its payload."""
 
 CURVE_BPP = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 """Rates of the curve; it ends with the first that the model's finest step does not reach."""
@@ -40,29 +40,29 @@ def rate_distortion(
     count: str,
     on_clip: Callable[..., Any] = lambda clip: None,
 ) -> tuple[list[dict[str, Any]], list[int]]:
-    """Ours and the reference codecs at one rate, each clip with the best quality at or under it.
+    """The model and the reference codecs at one rate, each clip with the best quality at or under it.
 
     Args:
-      model: a loaded one.
-      images: of the clips.
-      bpp: the rate.
+      model: a loaded model.
+      images: images of the clips.
+      bpp: rate in bits per pixel.
       count: "payload": the rate counts the entropy-coded data alone; "file": the whole file.
       on_clip: called after each clip of each codec.
 
     Returns:
       Rows with `codec`, `clips`, `bpp`, `bpp_max` and the metrics' means, over those clips that all codecs
-      can code at the rate, ours first; those of other codecs with `ours_to_theirs`, the ratio of mean errors
-      (1 - MS-SSIM is one) with a bootstrap interval over clips. And how many of ours took the finest step.
+      can code at the rate, the model's first; those of the others with `ours_to_theirs`, the ratio of mean errors
+      (1 - MS-SSIM is one) with a bootstrap interval over clips. And how many of the model's clips took the finest step.
     """
     ours = ImageCoder(model, FRAMING_BYTES if count == "file" else 0)
     codes: dict[str, Any] = {f"tfnoise:{model.name}": ours}
     for codec in CODECS:
-        codes[codec] = _OpponentCoder(codec, count)
+        codes[codec] = _ReferenceCoder(codec, count)
     scores = {}
     for name, code in codes.items():
         usable = [clip for clip in images if not clip.problem]
-        # Below its least rate a codec skips the clip, and so do all for a fair mean.
-        if isinstance(code, _OpponentCoder):
+        # A clip that one of them cannot code at the rate is skipped for all, for a fair mean.
+        if isinstance(code, _ReferenceCoder):
             usable = [clip for clip in usable if code.can(clip.image, bpp)]
         scored = score_clips(code, usable, bpp, on_clip=on_clip)
         scores[name] = {clip.id: clip for clip in scored.clips if clip.ms_ssim is not None}
@@ -94,13 +94,13 @@ def rate_distortion(
 
 
 def _errors(clips: Sequence[ClipScores]) -> dict[str, np.ndarray]:
-    """By metric `[clips]`, less being better of all."""
+    """Errors by metric, `[clips]`; less is better."""
     errors = {metric: np.array([getattr(clip, metric) for clip in clips]) for metric in METRICS}
     return {**errors, "ms_ssim": 1 - errors["ms_ssim"]}
 
 
-class _OpponentCoder:
-    """An opponent as `FrozenModel.code`."""
+class _ReferenceCoder:
+    """A reference codec with the call of `FrozenModel.code`."""
 
     def __init__(self, codec: str, count: str):
         self._codec, self._count = codec, count
@@ -132,7 +132,7 @@ def _key(image: np.ndarray) -> int:
 def bits_against_estimate(
     model: LoadedModel, images: Sequence[ClipImage], rates: Sequence[float]
 ) -> list[dict[str, Any]]:
-    """The strings of clips beside the information by the integers: rows by rate, in bits."""
+    """Bits of clips' payloads beside the information of their symbols: a row a rate."""
     rows = []
     for bpp in rates:
         coder = ImageCoder(model)
@@ -167,10 +167,10 @@ def speed(
     """Real-time factors, medians of rounds that take turns after a warm-up.
 
     Args:
-      codec: to measure.
+      codec: the codec to measure.
       waveform: floats `[samples]`.
-      sample_rate_hz: of it.
-      rounds: timings of each.
+      sample_rate_hz: sample rate of the waveform in Hz.
+      rounds: number of timings of each.
       on_round: called after each round.
 
     Returns:

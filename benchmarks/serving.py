@@ -41,7 +41,7 @@ def report(model_path: str | None, rounds: int) -> dict[str, Any]:
 
     Args:
       model_path: NAME or NAME/VERSION; None: the shipped one.
-      rounds: of each, in turns.
+      rounds: measurements of each, in turns.
     """
     model = codec.resolve(model_path or shipped(DEFAULT_MODEL))
     with Progress(rounds, label="measuring", unit="round") as progress:
@@ -68,11 +68,11 @@ def report(model_path: str | None, rounds: int) -> dict[str, Any]:
 def compare_runtimes(
     model: Path, rounds: int, on_round: Callable[[], Any] = lambda: None
 ) -> list[dict[str, Any]]:
-    """Measures one image or sound a request, of FRAMES frames, asked for by several clients at once.
+    """Measures one image or sound a request, of FRAMES frames, requested by several clients at once.
 
     Args:
       model: the version's folder.
-      rounds: of each, in turns; the medians count.
+      rounds: measurements of each, in turns; the medians count.
       on_round: called after each round.
 
     Returns:
