@@ -174,7 +174,7 @@ def speed(
                 for _ in range(_REPEATS[what]):
                     compiled(data).numpy()
 
-            comparison = compare(our_run, librosa_run, rounds, on_round, baseline_tells_seconds=True)
+            comparison = compare(our_run, librosa_run, rounds, on_round, baseline_returns_seconds=True)
             row = dataclasses.asdict(comparison)
             for key in ("seconds", "baseline_seconds"):
                 row[key] /= _REPEATS[what]

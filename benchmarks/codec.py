@@ -51,8 +51,8 @@ def rate_distortion(
 
     Returns:
       Rows with `codec`, `clips`, `bpp`, `bpp_max` and the metrics' means, over those clips that all codecs
-      can code at the rate, the model's first; those of the others with `ours_to_theirs`, the ratio of mean errors
-      (1 - MS-SSIM is one) with a bootstrap interval over clips. And how many of the model's clips took the finest step.
+      can code at the rate, the model's first; the others' with `ours_to_theirs`, the ratio of mean errors
+      (1 - MS-SSIM is one) with a bootstrap interval over clips. And how many clips took the finest step.
     """
     ours = ImageCoder(model, FRAMING_BYTES if count == "file" else 0)
     codes: dict[str, Any] = {f"tfnoise:{model.name}": ours}

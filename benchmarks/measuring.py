@@ -43,7 +43,7 @@ def compare(
     baseline: Callable[[], object],
     rounds: int,
     on_round: Callable[[], object] = lambda: None,
-    baseline_tells_seconds: bool = False,
+    baseline_returns_seconds: bool = False,
 ) -> Comparison:
     """Times two functions in turns, after each was called twice to warm up.
 
@@ -51,14 +51,14 @@ def compare(
       function, baseline: return when their work is done.
       rounds: how many times each is timed, 1 or more.
       on_round: called after each round, outside of what is timed.
-      baseline_tells_seconds: whether the baseline returns how long it took, as where another process does it.
+      baseline_returns_seconds: whether the baseline returns its time, as where another process takes it.
     """
     for _ in range(2):
         baseline()
         function()
     pairs = []
     for _ in range(rounds):
-        slow = baseline() if baseline_tells_seconds else _seconds(baseline)
+        slow = baseline() if baseline_returns_seconds else _seconds(baseline)
         pairs.append((slow, _seconds(function)))
         on_round()
     ratios = [slow / fast for slow, fast in pairs]
@@ -85,7 +85,7 @@ def _seconds(function: Callable[[], object]) -> float:
 def growth_bytes(function: Callable[[], object]) -> int | None:
     """By how much this process's resident memory grows at most while the function runs, by Linux's count.
 
-    It tells a function's need only in a fresh process: TensorFlow keeps what it once allocated.
+    Only in a fresh process is that what the function needs: TensorFlow keeps what it once allocated.
 
     Returns:
       Bytes, or None where the system does not tell.

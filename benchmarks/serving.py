@@ -141,7 +141,7 @@ def _in_cpp(model: Path) -> Iterator[Callable[[Request], list[tuple[float, list[
 
 
 def _each(clients: int) -> int:
-    """How often each of so many clients asks."""
+    """Number of requests of each of so many clients."""
     return max(2, _REQUESTS // clients)
 
 
