@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.tools.cpp_process import run_in_cpp, signature_defs
+from tests.tools.cpp_process import cpp_session
 from tests.tools.outputs import assert_as_keras
 from tfnoise import codec, serving
 from tfnoise.codec import bitstring
@@ -17,8 +17,13 @@ pytestmark = [pytest.mark.cpp_runtime, pytest.mark.slow]
 STEPS = 12
 
 
-def _images(mels: int, frames: int) -> np.ndarray:
-    return np.random.default_rng(0).random([2, mels, frames, 1], np.float32)
+def _round_trip(version: Path, suffix: str, inputs: dict) -> tuple[dict, dict]:
+    """Outputs of compress and decompress, with a suffix "" or "_audio", at the model's own rate."""
+    rows = len(next(iter(inputs.values())))
+    with cpp_session(version) as session:
+        coded = session.run(f"compress{suffix}", {**inputs, "bpp": np.zeros(rows, np.float32)})
+        strings = {"bitstring_bytes": coded["bitstring_bytes"]}
+        return coded, session.run(f"decompress{suffix}", strings)
 
 
 @pytest.mark.parametrize("loss", ["mse", "ms_ssim", "nlpd"])
@@ -31,13 +36,11 @@ def test_a_trained_model_gives_in_the_runtime_what_keras_gives(loss, bottleneck,
     run.train(STEPS, lambda logs: None, lambda *arguments: None)
     model = run.final_model()
     version = serving.export_model(model, settings.front_end, tmp_path / "models" / loss, {"loss": loss})
-    images, rates = _images(128, 200), np.zeros(2, np.float32)
-    (coded,) = run_in_cpp(version, [("compress", {"image": images, "bpp": rates})])
-    strings = coded["bitstring_bytes"]
-    (decoded,) = run_in_cpp(version, [("decompress", {"bitstring_bytes": strings})])
+    images = np.random.default_rng(0).random([2, 128, 200, 1], np.float32)
+    coded, decoded = _round_trip(version, "", {"image": images})
     assert_as_keras(model, version, images, coded, decoded["image"])
     here = codec.Codec.load(version)
-    for row, string in enumerate(strings):
+    for row, string in enumerate(coded["bitstring_bytes"]):
         data = here.file_from_bitstring(string)
         payload_bits = 8 * (len(data) - 82)
         if bottleneck == "levels":
@@ -50,24 +53,17 @@ def test_a_trained_model_gives_in_the_runtime_what_keras_gives(loss, bottleneck,
 
 
 def _shipped() -> list[Path]:
-    folder = Path(__file__).resolve().parents[2] / "saved_models"
-    return [
-        model / str(version) for model in serving.exported_models(folder) for version in codec.versions(model)
-    ]
+    models = serving.exported_models(Path(__file__).resolve().parents[2] / "saved_models")
+    return [model / str(version) for model in models for version in codec.versions(model)]
 
 
 @pytest.mark.parametrize("version", _shipped(), ids=lambda path: f"{path.parent.name}_{path.name}")
 def test_a_shipped_model_runs(version):
-    settings = codec.read_settings(version)
-    assert "decompress_audio" in signature_defs(version)
-    front_end = codec.load(version).front_end
-    waveform = np.random.default_rng(0).normal(0, 0.1, [1, front_end.sample_rate_hz]).astype(np.float32)
-    (coded,) = run_in_cpp(
-        version, [("compress_audio", {"waveform": waveform, "bpp": np.zeros(1, np.float32)})]
-    )
-    strings = coded["bitstring_bytes"]
-    (decoded,) = run_in_cpp(version, [("decompress_audio", {"bitstring_bytes": strings})])
-    assert decoded["waveform"].shape == waveform.shape
     here = codec.Codec.load(version)
-    assert here.fingerprint == settings["fingerprint"]
+    samples = here.front_end.sample_rate_hz
+    waveform = np.random.default_rng(0).normal(0, 0.1, [1, samples]).astype(np.float32)
+    coded, decoded = _round_trip(version, "_audio", {"waveform": waveform})
+    assert decoded["waveform"].shape == waveform.shape
+    assert here.fingerprint == codec.read_settings(version)["fingerprint"]
+    strings = coded["bitstring_bytes"]
     assert here.bitstrings_from_file(here.file_from_bitstring(strings[0])) == list(strings)
