@@ -1,4 +1,4 @@
-"""What an experiment measures of models: the baseline, and errors after calibration."""
+"""Recipes and their order; what an experiment measures of models: the baseline, errors after calibration."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tfnoise.evaluation import ClipImage
-from tfnoise.research.experiment import Experiment
-from tfnoise.research.recipes import main_recipe
+from tfnoise.research.experiment import Experiment, Recipe, in_order, main_recipe
 
 
 def test_a_constant_image_has_the_variance_of_clips_and_no_structure(tmp_path):
@@ -43,10 +42,30 @@ def test_a_dim_model_is_right_after_calibration_and_a_noisy_one_is_not(tmp_path,
 
     model = SimpleNamespace(module=SimpleNamespace(code=code), bpp=0.5)
     monkeypatch.setattr(experiment, "model", lambda recipe: model)
-    left = experiment.calibrated_mse(main_recipe("mse", "entropy"), which)
-    assert left.shape == (3,) and left.dtype == np.float64
-    np.testing.assert_allclose(left, 0, atol=1e-10)
+    errors = experiment.calibrated_mse(main_recipe("mse", "entropy"), which)
+    assert errors.shape == (3,) and errors.dtype == np.float64
+    np.testing.assert_allclose(errors, 0, atol=1e-10)
     noise = 0.01
     # The slope that undoes the halving doubles the noise, nearly.
-    left = experiment.calibrated_mse(main_recipe("mse", "entropy"), which)
-    assert left.mean() == pytest.approx((2 * noise) ** 2, rel=0.2)
+    errors = experiment.calibrated_mse(main_recipe("mse", "entropy"), which)
+    assert errors.mean() == pytest.approx((2 * noise) ** 2, rel=0.2)
+
+
+def test_the_name_tells_what_differs_from_the_paper():
+    assert main_recipe("nlpd", "levels", 2).name == "levels_nlpd_2"
+    assert main_recipe("mse", "entropy", noise="streaked").name == "entropy_mse_noisestreaked_0"
+    assert main_recipe("mse", "levels", bpp=0.125).name == "levels_mse_bpp0.125_0"
+
+
+def test_each_is_trained_once_and_after_what_it_begins_with():
+    noise = main_recipe("nlpd", "entropy")
+    tuned, again = Recipe("tuned", start=noise.name), Recipe("again", start="tuned")
+    stages = in_order([again, tuned, noise, main_recipe("nlpd", "entropy")])
+    assert stages == [[noise], [tuned], [again]]
+
+
+def test_what_cannot_begin_or_has_the_name_of_another_is_refused():
+    with pytest.raises(ValueError, match="starts from nobody"):
+        in_order([Recipe("a", start="nobody")])
+    with pytest.raises(ValueError, match="two trainings are called a"):
+        in_order([Recipe("a"), Recipe("a", {"loss": "mse"})])

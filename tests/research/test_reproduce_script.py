@@ -12,8 +12,7 @@ import soundfile
 
 from tfnoise.cli import reproduce
 from tfnoise.errors import InputError
-from tfnoise.research.experiment import Experiment
-from tfnoise.research.recipes import main_recipe
+from tfnoise.research.experiment import Experiment, main_recipe
 from tfnoise.training import TrainingSettings, write_settings
 
 TINY = "--filters=8 --epochs=1 --steps_per_epoch=3 --batch_size=2"
@@ -32,15 +31,9 @@ def audio(tmp_path_factory):
 def _folder(path, **changes):
     """The folder of an experiment that was begun, as far as bin/reproduce looks before it works."""
     path.mkdir()
-    about = {
-        "experiment_format": 2,
-        "budget": "quick",
-        "seeds": 3,
-        "train_flags": "",
-        "clips": 9,
-        "data": "x",
-    }
-    (path / "experiment.json").write_text(json.dumps({**about, "clips_digest": "0", **changes}))
+    about = {"budget": "quick", "seeds": 3, "train_flags": "", "clips": 9, "data": "x", "clips_digest": "0"}
+    about["experiment_format"] = reproduce.EXPERIMENT_FORMAT
+    (path / "experiment.json").write_text(json.dumps({**about, **changes}))
     return path
 
 
@@ -65,82 +58,80 @@ def test_a_whole_experiment_and_once_more(run_script, audio, tmp_path):
     models = {path: path.stat().st_mtime_ns for path in out.glob("models/*/1/saved_model.pb")}
     assert len(models) == 6
 
-    again = run_script("reproduce", *flags, "--sound", cwd=tmp_path)
+    sections = ["sound", "generation", "ablation"]
+    again = run_script("reproduce", *flags, *(f"--{name}" for name in sections), cwd=tmp_path)
     assert again.status == 0, again.stderr
     assert "6 finished already" in again.stderr and "scoring" not in again.stderr
     assert {path: path.stat().st_mtime_ns for path in models} == models
-    assert json.loads(again.stdout)["sections"].keys() == {"paper", "sound"}
+    assert json.loads(again.stdout)["sections"].keys() == {"paper", *sections}
     assert json.loads(again.stdout)["sections"]["paper"] == paper
 
 
-def test_another_experiment_is_not_overwritten(run_many, audio, tmp_path):
-    cases = [
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
         ({"seeds": 5}, "--seeds=5, not 3"),
         ({"budget": "paper"}, "--budget=paper, not quick"),
         ({"train_flags": "--filters=8"}, "--train_flags=--filters=8"),
         ({"experiment_format": 0}, "another version of tfnoise"),
         ({}, "9 other clips"),
-    ]
-    folders = [_folder(tmp_path / f"out{place}", **changes) for place, (changes, _) in enumerate(cases)]
-    (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "experiment.json").write_text("{")
-    folders.append(tmp_path / "damaged")
-    before = [(folder / "experiment.json").read_text() for folder in folders]
-    answers = run_many("reproduce", *([f"--data={audio}", f"--out={folder}"] for folder in folders))
-    for (status, text), named in zip(answers, [*(named for _, named in cases), "damaged"]):
-        assert status in (1, 2) and named in text and "\n" not in text
-    for folder, content in zip(folders, before):
-        assert (folder / "experiment.json").read_text() == content
-        assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "experiment.json"]
+        (None, "damaged"),
+    ],
+)
+def test_another_experiment_is_not_overwritten(run_script, audio, tmp_path, changes, message):
+    folder = _folder(tmp_path / "out", **(changes or {}))
+    if changes is None:
+        (folder / "experiment.json").write_text("{")
+    before = (folder / "experiment.json").read_text()
+    status, _, stderr = run_script("reproduce", f"--data={audio}", f"--out={folder}")
+    assert status in (1, 2) and message in stderr and stderr.count("\n") == 1
+    assert (folder / "experiment.json").read_text() == before
+    assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "experiment.json"]
 
 
-def test_folders_in_use_too_little_audio_and_wrong_flags_are_told(run_many, audio, tmp_path):
+def test_folders_in_use_too_little_audio_and_wrong_flags_are_refused(run_script, audio, tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "a.wav").write_bytes((audio / "0.wav").read_bytes())
     used = _folder(tmp_path / "used")
-    cases = [
-        ([f"--out={used}"], 1, "another bin/reproduce is at work"),
-        ([f"--out={audio}"], 1, "0.wav, which is no experiment's"),
-        ([f"--data={tmp_path / 'one'}"], 1, "2 or more"),
-        ([f"--data={tmp_path / 'none'}"], 1, "none"),
-        (["--guidelines"], 1, "guidelines: fine-tunes on up to 50 clips"),
-        (["--seeds=0"], 2, "--seeds"),
-        (["--jobs=0"], 2, "--jobs"),
-        (["--train_flags=filters"], 2, "--train_flags"),
-        (["--budget=huge"], 2, "quick, paper"),
-    ]
     with (used / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        answers = run_many(
-            "reproduce", *([f"--data={audio}", f"--out={tmp_path / 'out'}", *flags] for flags, _, _ in cases)
-        )
-    for (status, text), (flags, expected, named) in zip(answers, cases):
-        assert status == expected and named in text and "\n" not in text, (flags, text)
+        for flag, expected, message in (
+            (f"--out={used}", 1, "another bin/reproduce is at work"),
+            (f"--out={audio}", 1, "0.wav, which is no experiment's"),
+            (f"--data={tmp_path / 'one'}", 1, "2 or more"),
+            (f"--data={tmp_path / 'none'}", 1, "none"),
+            ("--guidelines", 1, "guidelines: fine-tunes on up to 50 clips"),
+            ("--seeds=0", 2, "--seeds"),
+            ("--jobs=0", 2, "--jobs"),
+            ("--train_flags=filters", 2, "--train_flags"),
+            ("--budget=huge", 2, "quick, paper"),
+        ):
+            status, _, stderr = run_script("reproduce", f"--data={audio}", f"--out={tmp_path / 'out'}", flag)
+            assert status == expected and message in stderr and stderr.count("\n") == 1, (flag, stderr)
     assert not (tmp_path / "out" / "runs").exists()
 
 
-@pytest.mark.parametrize("content, named", [('{"run_format": 0}', "another version"), ("{", "damaged")])
-def test_runs_of_another_version_are_neither_used_nor_overwritten(tmp_path, content, named):
-    experiment, recipe = Experiment(tmp_path, []), main_recipe("mse", "levels")
-    experiment.run_dir(recipe).mkdir(parents=True)
-    flags = experiment.run_dir(recipe) / "flags.json"
-    flags.write_text(content)
-    with pytest.raises(InputError, match=f"{recipe.name}.*{named}.*another --out"):
-        reproduce._check_runs(experiment, [main_recipe("nlpd", "levels"), recipe])
-    assert flags.read_text() == content
-
-
-def test_a_run_of_another_format_is_told(tmp_path):
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('"run_format": 1', '"run_format": 7', "format 7"),
+        ('"run_format": 1', '"run_format": 0', "another version"),
+        ("}", "", "damaged"),
+    ],
+)
+def test_runs_of_another_version_are_neither_used_nor_overwritten(tmp_path, before, after, message):
     experiment, recipe = Experiment(tmp_path, []), main_recipe("mse", "levels")
     experiment.run_dir(recipe).mkdir(parents=True)
     write_settings(TrainingSettings(), experiment.run_dir(recipe))
     reproduce._check_runs(experiment, [recipe])
     flags = experiment.run_dir(recipe) / "flags.json"
-    flags.write_text(flags.read_text().replace('"run_format": 1', '"run_format": 7'))
-    with pytest.raises(InputError, match="format 7"):
-        reproduce._check_runs(experiment, [recipe])
+    content = flags.read_text().replace(before, after)
+    flags.write_text(content)
+    with pytest.raises(InputError, match=f"{recipe.name}.*{message}.*another --out"):
+        reproduce._check_runs(experiment, [main_recipe("nlpd", "levels"), recipe])
+    assert flags.read_text() == content
 
 
-def test_without_data_the_remedy_is_named(run_many):
-    [(status, text)] = run_many("reproduce", [])
-    assert status == 1 and "bin/prepare_pmqd" in text and "--data" in text
+def test_without_data_the_remedy_is_named(run_process):
+    status, _, stderr = run_process("reproduce")
+    assert status == 1 and "bin/prepare_pmqd" in stderr and "--data" in stderr

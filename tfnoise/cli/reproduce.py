@@ -15,10 +15,10 @@ Example:
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,10 +32,10 @@ from tfnoise.cli.progress import Progress
 from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs, shared_environment
 from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
+from tfnoise.files import locked
 
 if TYPE_CHECKING:
-    from tfnoise.research.experiment import Experiment
-    from tfnoise.research.recipes import Recipe
+    from tfnoise.research.experiment import Experiment, Recipe
 
 POSITIONAL = None
 AT_LEAST = 0
@@ -55,7 +55,6 @@ EXPERIMENT_FORMAT = 2
 _LOCK_FILE = ".lock"
 _TRAIN_SCRIPT = Path(__file__).resolve().parents[2] / "bin" / "train"
 _DATA_FOLDERS = ("pmqd", "../shared/natural")
-_FEWEST_CLIPS = 2
 
 
 def define_flags(define: FlagDefiner) -> None:
@@ -86,21 +85,19 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     train_flags = _parse_train_flags(values.train_flags)
     data = _default_data() if values.data is None else values.data
     names = ["paper", *(name for name in SECTIONS if values.everything or values[name].value)]
-    settings = {"budget": values.budget, "seeds": values.seeds}
+    text = " ".join(values.train_flags.split())
+    settings = {"budget": values.budget, "seeds": values.seeds, "train_flags": text}
 
     from tfnoise.data import list_clips
 
     clips = list_clips(data)
-    if len(clips) < _FEWEST_CLIPS:
-        raise InputError(
-            f"{data}: holds {len(clips)} clip; confidence over clips needs {_FEWEST_CLIPS} or more"
-        )
+    if len(clips) < 2:
+        raise InputError(f"{data}: holds {len(clips)} clip; confidence over clips needs 2 or more")
     folder = Path(values.out)
     check_writable("out", folder)
-    with _locked(folder):
+    with _only_process(folder):
         before = _read_experiment(folder)
-        about = {**settings, "train_flags": " ".join(values.train_flags.split())}
-        for name, value in about.items():
+        for name, value in settings.items():
             if before is not None and before.get(name) != value:
                 raise UsageError(
                     f"{folder} holds an experiment with --{name}={before.get(name)}, not {value}; give that, "
@@ -109,9 +106,15 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
 
         from tfnoise.research.experiment import Experiment
 
-        experiment = Experiment(folder, clips, train_flags=train_flags, log=say, **settings)
-        about = {"data": data, "clips": len(experiment.images), "steps": experiment.steps, **about}
-        about.update(experiment_format=EXPERIMENT_FORMAT, clips_digest=experiment.clips_digest)
+        experiment = Experiment(folder, clips, values.budget, values.seeds, train_flags, say)
+        about = {
+            "experiment_format": EXPERIMENT_FORMAT,
+            "data": data,
+            "clips": len(experiment.images),
+            "clips_digest": experiment.clips_digest,
+            "steps": experiment.steps,
+            **settings,
+        }
         if before is not None and before.get("clips_digest") != experiment.clips_digest:
             raise UsageError(
                 f"{folder} holds an experiment on {before.get('clips')} other clips ({before.get('data')}, "
@@ -122,14 +125,13 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
 
 def _run(experiment: Experiment, about: dict[str, Any], names: Sequence[str], jobs: int) -> int:
     from tfnoise.files import write_json
-    from tfnoise.research.blocks import Table
     from tfnoise.research.experiment import read_json
     from tfnoise.research.report import write_report
     from tfnoise.research.sections import SECTIONS as sections
 
     for name in names:
-        getattr(sections[name], "check", lambda experiment: None)(experiment)
-    recipes = [recipe for name in names for recipe in sections[name].recipes(experiment)]
+        sections[name].check(experiment)
+    recipes = [recipe for name in names for recipe in sections[name].trainings(experiment)]
     if any(recipe.train_on for recipe in recipes):
         experiment.link_splits()
     write_json(about, experiment.folder / EXPERIMENT_FILE)
@@ -139,16 +141,16 @@ def _run(experiment: Experiment, about: dict[str, Any], names: Sequence[str], jo
     folder = experiment.folder / "sections"
     folder.mkdir(exist_ok=True)
     for name in names:
-        say(f"measuring: {sections[name].TITLE}")
-        write_json(jsonable(sections[name].measure(experiment)), folder / f"{name}.json")
+        say(f"measuring: {sections[name].title}")
+        write_json(jsonable(sections[name].measurement(experiment)), folder / f"{name}.json")
     results = {name: read_json(folder / f"{name}.json") for name in sections}
     results = {name: result for name, result in results.items() if result is not None}
-    remarks = [f"Left out: {problem}" for problem in experiment.left_out]
-    reports = write_report(experiment.folder, about, results, remarks)
-    for block in sections["paper"].blocks(results["paper"]):
-        if isinstance(block, Table):
-            say(f"\n{block.caption[0].upper()}{block.caption[1:]}:")
-            say(table(block.rows, block.header, "l" + "r" * (len(block.header) - 1)))
+    chapters = [sections[name].chapter(result) for name, result in results.items()]
+    remarks = [f"Skipped: {problem}" for problem in experiment.skipped]
+    reports = write_report(experiment.folder, about, results, chapters, remarks)
+    for shown in sections["paper"].tables(results["paper"]):
+        say("\n" + textwrap.fill(f"{shown.caption[0].upper()}{shown.caption[1:]}:", 110))
+        say(table(shown.rows, shown.header, "l" + "r" * (len(shown.header) - 1)))
     say()
     for path in reports:
         say(f"wrote {path}")
@@ -159,14 +161,14 @@ def _run(experiment: Experiment, about: dict[str, Any], names: Sequence[str], jo
 
 def _train(experiment: Experiment, recipes: Sequence[Recipe], at_once: int) -> int:
     """Trains what is not trained yet; returns the exit status."""
-    from tfnoise.research.recipes import in_order
+    from tfnoise.research.experiment import in_order
 
     stages = in_order(recipes)
     by_name = {recipe.name: recipe for stage in stages for recipe in stage}
     _check_runs(experiment, by_name.values())
     done = sum(map(experiment.is_trained, by_name.values()))
-    about = f"{len(by_name)} trainings of {experiment.steps:,} steps in {experiment.folder}"
-    say(f"{about}: {done} finished already")
+    total = f"{len(by_name)} trainings of {experiment.steps:,} steps"
+    say(f"{total} in {experiment.folder}: {done} finished already")
     failed: list[str] = []
     with Progress(len(by_name), initial=done, label="training", unit="model") as progress:
 
@@ -183,10 +185,8 @@ def _train(experiment: Experiment, recipes: Sequence[Recipe], at_once: int) -> i
         for stage in stages:
             jobs = [_job(experiment, recipe) for recipe in stage if not experiment.is_trained(recipe)]
             if not run_jobs(jobs, at_once, shared_environment(at_once), lambda job: None, on_end):
-                print(
-                    f"reproduce: interrupted; re-run the same command to resume in {experiment.folder}",
-                    file=sys.stderr,
-                )
+                message = f"interrupted; re-run the same command to resume in {experiment.folder}"
+                print(f"reproduce: {message}", file=sys.stderr)
                 return app.INTERRUPTED
             if failed:
                 break
@@ -196,11 +196,7 @@ def _train(experiment: Experiment, recipes: Sequence[Recipe], at_once: int) -> i
 
 
 def _check_runs(experiment: Experiment, recipes: Iterable[Recipe]) -> None:
-    """Checks that earlier runs can be used and resumed.
-
-    Raises:
-      InputError: a run is damaged or of another version.
-    """
+    """Raises InputError where an earlier run is damaged or of another version."""
     from tfnoise.training import FLAGS_FILE, read_settings
 
     for run_dir in map(experiment.run_dir, recipes):
@@ -213,13 +209,13 @@ def _check_runs(experiment: Experiment, recipes: Iterable[Recipe]) -> None:
 
 
 def _job(experiment: Experiment, recipe: Recipe) -> Job:
-    flags = {**experiment.budget_flags, **recipe.flags, "name": recipe.name}
-    flags.update(run_dir=experiment.run_dir(recipe), export_dir=experiment.folder / "models")
+    values = {**experiment.train_flags, **recipe.flags, "name": recipe.name}
+    values.update(run_dir=experiment.run_dir(recipe), export_dir=experiment.folder / "models")
     if recipe.start is not None:
-        flags["start"] = experiment.folder / "runs" / recipe.start
+        values["start"] = experiment.folder / "runs" / recipe.start
     if recipe.train_on is not None:
-        flags["train_data"] = experiment.split_folder(recipe.train_on)
-    command = [sys.executable, str(_TRAIN_SCRIPT), *(f"--{flag}={value}" for flag, value in flags.items())]
+        values["train_data"] = experiment.split_folder(recipe.train_on)
+    command = [sys.executable, str(_TRAIN_SCRIPT), *(f"--{flag}={value}" for flag, value in values.items())]
     return Job(recipe.name, (*command, "--json"), experiment.folder / "logs" / f"{recipe.name}.log")
 
 
@@ -249,7 +245,7 @@ def _default_data() -> str:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _only_process(folder: Path) -> Iterator[None]:
     """Checks that the folder is new or an experiment's, and keeps other processes out of it.
 
     Raises:
@@ -260,15 +256,13 @@ def _locked(folder: Path) -> Iterator[None]:
         if others:
             raise InputError(f"{folder}: holds {others[0]}, which is no experiment's; name another --out")
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK_FILE).open("w") as lock:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(folder / _LOCK_FILE))
         except BlockingIOError:
             raise InputError(
                 f"{folder}: another bin/reproduce is at work there; wait for it, or name another --out"
             ) from None
-        except OSError:
-            pass  # a file system without locks; most often nobody else is there
         yield
 
 

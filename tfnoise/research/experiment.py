@@ -1,7 +1,8 @@
-"""Where an experiment's models, clips and scores are: trained once, scored once, kept in a folder.
+"""An experiment: its trainings, and a folder that keeps models, scores and results.
 
 OUT/runs/NAME  OUT/models/NAME/1  OUT/logs/NAME.log   one training each, by bin/train
-OUT/scores/NAME.json                                  its scores, clip by clip
+OUT/splits/NAME                                       links to the clips of a training on natural audio
+OUT/scores/NAME.json                                  a model's scores, clip by clip
 OUT/sections/NAME.json                                what a section measured
 OUT/figures  OUT/audio  OUT/report.{html,md,json}     the report
 """
@@ -10,27 +11,102 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import soundfile
 import tensorflow as tf
 
-from tfnoise import codec
+from tfnoise import codec, evaluation
 from tfnoise.audio import FrontEnd
 from tfnoise.data import Clip
 from tfnoise.data.splits import link_clips, odd_even_split
 from tfnoise.errors import InputError
-from tfnoise.evaluation import METRICS, ClipImage, clip_images, code_image, score_clips, spread
-from tfnoise.files import write_json
-from tfnoise.research.calibration import calibration
-from tfnoise.research.recipes import BUDGETS, FEW_CLIPS, LOSSES, SPLIT, Recipe, main_recipe
+from tfnoise.files import replacing, write_json
+from tfnoise.research.image_statistics import calibration
+from tfnoise.research.report import Chapter, Picture, Sounds, Table
 from tfnoise.training import FINISHED_FILE
 
-PICTURED_CLIPS = 3
-HEARD_CLIPS = 2
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BUDGETS: dict[str, dict[str, Any]] = {
+    "quick": {"epochs": 5, "steps_per_epoch": 100},
+    "paper": {"epochs": 5, "steps_per_epoch": 300},
+}
+"""Flags of bin/train by budget; with "paper" all is as in configs/paper.cfg, and bin/train's defaults."""
+
+LOSSES = ("mse", "nlpd", "ms_ssim")
+TITLES = {"mse": "MSE", "nlpd": "NLPD", "ms_ssim": "MS-SSIM"}
+BOTTLENECKS = {"levels": "fixed levels, the paper's", "entropy": "entropy bottleneck"}
+SPLIT, FEW_CLIPS = "learned", (5, 20, 50)
+"""Name of the split of all clips to train on; with "_5" and so on the splits of a few of them."""
+
+_COLUMNS = (*evaluation.METRICS, "bpp", "step")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training.
+
+    Attributes:
+      name: of its run and model, safe as a folder's name.
+      flags: of bin/train, beside those of the budget and of where things go.
+      start: name of the recipe whose weights it is initialised with.
+      train_on: name of the split of natural clips to train on; None: noise.
+      may_fail: whether a training that ends before its last step is a result, not a failure.
+    """
+
+    name: str
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    start: str | None = None
+    train_on: str | None = None
+    may_fail: bool = False
+
+
+def main_recipe(loss: str, bottleneck: str, seed: int = 0, **flags: Any) -> Recipe:
+    """A training on noise; without further flags, or with None, one of the paper's table."""
+    flags = {name: value for name, value in flags.items() if value is not None}
+    more = "".join(f"_{name}{value}" for name, value in flags.items())
+    name = f"{bottleneck}_{loss}{more}_{seed}"
+    safe = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
+    return Recipe(safe, {"loss": loss, "bottleneck": bottleneck, "seed": seed, **flags})
+
+
+def main_recipes(seeds: int = 1) -> list[Recipe]:
+    """The trainings of the paper's table with this many seeds."""
+    return [
+        main_recipe(loss, bottleneck, seed)
+        for bottleneck in BOTTLENECKS
+        for seed in range(seeds)
+        for loss in LOSSES
+    ]
+
+
+def in_order(recipes: Iterable[Recipe]) -> list[list[Recipe]]:
+    """Each recipe once, in stages: those of a stage start from weights that earlier stages have trained.
+
+    Raises:
+      ValueError: one starts from a recipe that is not among them, or two of one name differ.
+    """
+    by_name: dict[str, Recipe] = {}
+    for recipe in recipes:
+        if by_name.setdefault(recipe.name, recipe) != recipe:
+            raise ValueError(f"two trainings are called {recipe.name}")
+    stages: list[list[Recipe]] = []
+    waiting = list(by_name.values())
+    while waiting:
+        done = {recipe.name for stage in stages for recipe in stage}
+        ready = [recipe for recipe in waiting if recipe.start is None or recipe.start in done]
+        if not ready:
+            raise ValueError(f"{waiting[0].name} starts from {waiting[0].start}, which is not trained")
+        stages.append(ready)
+        waiting = [recipe for recipe in waiting if recipe not in ready]
+    return stages
 
 
 class Experiment:
@@ -40,12 +116,14 @@ class Experiment:
       folder: where everything is.
       clips: natural clips to test on.
       budget: a name of `BUDGETS`.
-      seeds: how many trainings of each kind the paper's table has.
+      seeds: number of trainings of each kind in the paper's table.
       train_flags: of bin/train, for all trainings; they take the place of the budget's.
-      log: called with what is being worked on.
+      log: called with a line on what is being worked on.
 
     Attributes:
-      folder, clips, budget, seeds, train_flags, log: as given.
+      folder, clips, seeds, log: as passed.
+      train_flags: flags of bin/train that all trainings share.
+      steps: training steps of each model.
       front_end: of all models.
     """
 
@@ -58,45 +136,37 @@ class Experiment:
         train_flags: Mapping[str, str] | None = None,
         log: Callable[[str], None] = lambda text: None,
     ):
-        self.folder, self.clips, self.budget, self.seeds = folder, list(clips), budget, seeds
-        self.train_flags = dict(train_flags or {})
+        self.folder, self.clips, self.seeds, self.log = folder, list(clips), seeds, log
+        self.train_flags = {**BUDGETS[budget], **(train_flags or {})}
+        self.steps = int(self.train_flags["epochs"]) * int(self.train_flags["steps_per_epoch"])
         self.front_end = FrontEnd()
-        self.log = log
         self._last_model: tuple[str, codec.LoadedModel] | None = None
 
-    @property
-    def steps(self) -> int:
-        """Training steps of each model."""
-        return int(self.budget_flags["epochs"]) * int(self.budget_flags["steps_per_epoch"])
-
-    @property
-    def budget_flags(self) -> dict[str, Any]:
-        """Flags of bin/train that all trainings share."""
-        return {**BUDGETS[self.budget], **self.train_flags}
+    @cached_property
+    def _all_images(self) -> list[evaluation.ClipImage]:
+        return list(evaluation.clip_images(self.clips, self.front_end, with_waveforms=True))
 
     @cached_property
-    def images(self) -> list[ClipImage]:
-        """The images of the clips that can be used, with waveforms.
+    def images(self) -> list[evaluation.ClipImage]:
+        """The images of the usable clips, with waveforms.
 
         Raises:
-          InputError: none can.
+          InputError: no clip is usable.
         """
-        found = list(clip_images(self.clips, self.front_end, with_waveforms=True))
-        usable = [clip for clip in found if not clip.problem]
+        usable = [clip for clip in self._all_images if not clip.problem]
         if not usable:
-            raise InputError(f"none of {len(found)} clips can be used; the first: {found[0].problem}")
+            first = self._all_images[0].problem
+            raise InputError(f"none of {len(self.clips)} clips can be used; the first: {first}")
         return usable
 
-    @cached_property
-    def left_out(self) -> list[str]:
-        """What is wrong with the clips that cannot be used, a line each."""
-        used = {clip.path for clip in self.images}
-        found = clip_images([clip for clip in self.clips if clip.path not in used], self.front_end)
-        return [clip.problem for clip in found if clip.problem]
+    @property
+    def skipped(self) -> list[str]:
+        """A line on each clip that is not usable."""
+        return [clip.problem for clip in self._all_images if clip.problem]
 
     @cached_property
     def split(self) -> tuple[list[Clip], list[Clip]]:
-        """Clips to learn from and clips to be tested on (`odd_even_split`), of those that can be used."""
+        """The usable clips to train on and to test on (`splits.odd_even_split`)."""
         usable = {clip.path for clip in self.images}
         return odd_even_split([clip for clip in self.clips if clip.path in usable])
 
@@ -111,12 +181,12 @@ class Experiment:
         return self.folder / "splits" / name
 
     def link_splits(self) -> None:
-        """Makes the folders that recipes' `train_on` name: all clips to learn from, and few of them."""
-        learned = self.split[0]
-        link_clips(learned, self.split_folder(SPLIT))
+        """Makes the folders that `train_on` of recipes names: of all clips to train on, and of a few."""
+        clips = self.split[0]
+        link_clips(clips, self.split_folder(SPLIT))
         for count in FEW_CLIPS:
-            if count <= len(learned):
-                few = [learned[place] for place in spread(len(learned), count)]
+            if count <= len(clips):
+                few = [clips[index] for index in evaluation.evenly_spaced_indices(len(clips), count)]
                 link_clips(few, self.split_folder(f"{SPLIT}_{count}"))
 
     def run_dir(self, recipe: Recipe) -> Path:
@@ -138,6 +208,11 @@ class Experiment:
             self._last_model = recipe.name, codec.load(self.folder / "models" / recipe.name)
         return self._last_model[1]
 
+    def code(self, recipe: Recipe, image: np.ndarray) -> dict[str, Any]:
+        """Codes an image `[mels, frames, 1]` with a model at its rate; as `evaluation.code_image`."""
+        model = self.model(recipe)
+        return evaluation.code_image(model.module.code, image, model.bpp)
+
     def scores(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """Scores of a model on all of `images`, each at or under the model's rate.
 
@@ -148,22 +223,20 @@ class Experiment:
         rate = float(settings["architecture"]["bpp"])
         key = {"fingerprint": settings["fingerprint"], "bpp": rate, "clips": self.clips_digest}
         path = self.folder / "scores" / f"{recipe.name}.json"
-        kept = read_json(path)
-        if kept is None or kept["key"] != key:
+        stored = read_json(path)
+        if stored is None or stored["key"] != key:
             self.log(f"scoring {recipe.name}")
-            found = score_clips(self.model(recipe).module.code, self.images, rate)
+            clips = evaluation.score_clips(self.model(recipe).module.code, self.images, rate).clips
             columns = {
-                column: [_number(getattr(clip, column)) for clip in found.clips] for column in _COLUMNS
+                name: [value if np.isfinite(value) else None for value in _column(clips, name).tolist()]
+                for name in _COLUMNS
             }
-            kept = {"key": key, "scores": columns}
+            stored = {"key": key, "scores": columns}
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(kept, path)
-        return {
-            column: np.array([np.nan if value is None else value for value in values], np.float64)
-            for column, values in kept["scores"].items()
-        }
+            write_json(stored, path)
+        return {name: np.array(values, np.float64) for name, values in stored["scores"].items()}
 
-    def means(self, recipe: Recipe, which: np.ndarray | None = None) -> dict[str, float]:
+    def means(self, recipe: Recipe, which: np.ndarray | None = None) -> dict[str, Any]:
         """Means of `scores`, and the largest rate as "bpp_max".
 
         Args:
@@ -171,22 +244,24 @@ class Experiment:
           which: of which clips, bool `[clips]`; None: all.
         """
         scores = self.scores(recipe)
-        chosen = {name: values if which is None else values[which] for name, values in scores.items()}
-        means = {name: float(np.nanmean(values)) for name, values in chosen.items()}
-        return {**means, "bpp_max": float(np.max(chosen["bpp"]))}
+        if which is not None:
+            scores = {name: values[which] for name, values in scores.items()}
+        means = {name: float(np.nanmean(values)) for name, values in scores.items()}
+        return {**means, "bpp_max": float(np.max(scores["bpp"]))}
+
+    def by_seed(self, loss: str, bottleneck: str, metric: str) -> np.ndarray:
+        """A metric of the paper's table, float64 `[seeds, clips]`."""
+        recipes = [main_recipe(loss, bottleneck, seed) for seed in range(self.seeds)]
+        return np.stack([self.scores(recipe)[metric] for recipe in recipes])
 
     @cached_property
     def constant_image(self) -> dict[str, float]:
-        """Mean scores of images of one grey, each clip's own mean: what a model has to be better than."""
-        clips = score_clips(_code_constant, self.images, 0.0).clips
-        found = {metric: [getattr(clip, metric) for clip in clips] for metric in METRICS}
-        return {
-            metric: float(np.nanmean([np.nan if value is None else value for value in values]))
-            for metric, values in found.items()
-        }
+        """The baseline: mean scores of a constant image at each clip's mean."""
+        clips = evaluation.score_clips(_code_constant, self.images, 0.0).clips
+        return {name: float(np.nanmean(_column(clips, name))) for name in evaluation.METRICS}
 
     def calibrated_mse(self, recipe: Recipe, which: np.ndarray) -> np.ndarray:
-        """The MSE that is left of clips after the one slope and offset for all their pixels that suit best.
+        """The MSE of clips after the one slope and offset for all their pixels that fit best.
 
         A model may be right but for its brightness, as BatchNorm's averages make it.
 
@@ -198,44 +273,72 @@ class Experiment:
           float64, one a clip of `which`.
         """
         self.log(f"calibrating {recipe.name}")
-        model = self.model(recipe)
-        originals = [self.images[place].image for place in np.flatnonzero(which)]
-        made = [code_image(model.module.code, image, model.bpp)["reconstruction"] for image in originals]
-        slope, offset = calibration(_pixels(originals), _pixels(made))
-        errors = [np.mean((a - slope * b - offset) ** 2) for a, b in zip(originals, made)]
+        originals = [self.images[index].image for index in np.flatnonzero(which)]
+        decoded = [self.code(recipe, image)["reconstruction"] for image in originals]
+        pixels = [np.concatenate([image.ravel() for image in images]) for images in (originals, decoded)]
+        slope, offset = calibration(*pixels)
+        errors = [np.mean((a - slope * b - offset) ** 2) for a, b in zip(originals, decoded)]
         return np.array(errors, np.float64)
-
-    def by_seed(self, loss: str, bottleneck: str, metric: str) -> np.ndarray:
-        """A metric of the main table's models, float64 `[seeds, clips]`."""
-        return np.stack(
-            [self.scores(main_recipe(loss, bottleneck, seed))[metric] for seed in range(self.seeds)]
-        )
 
     @cached_property
     def clips_digest(self) -> str:
-        """Tells sets of clips apart by their names and images."""
+        """Identifies the set of clips by their names and images."""
         digest = hashlib.sha256()
         for clip in self.images:
             digest.update(f"{clip.id}\0{clip.image.shape}\0".encode())
             digest.update(np.ascontiguousarray(clip.image).tobytes())
         return digest.hexdigest()[:16]
 
-    def shown(self, count: int = PICTURED_CLIPS) -> list[ClipImage]:
-        """Some clips to be seen or heard, spread over the set; the same in all sections."""
-        return [self.images[place] for place in spread(len(self.images), count)]
+    def evenly_spaced(self, count: int) -> list[evaluation.ClipImage]:
+        """Some of `images`, evenly spaced over the set; the same in all sections."""
+        return [self.images[index] for index in evaluation.evenly_spaced_indices(len(self.images), count)]
+
+    def save_figure(self, figure: Figure, name: str) -> str:
+        """Writes figures/NAME.png; returns its path below the folder."""
+        path = f"figures/{name}.png"
+        (self.folder / "figures").mkdir(parents=True, exist_ok=True)
+        evaluation.save_figure(figure, self.folder / path)
+        return path
+
+    def save_sound(self, waveform: np.ndarray, name: str) -> str:
+        """Writes a waveform `[samples]` as audio/NAME.flac, 16 bit; returns its path below the folder.
+
+        It is turned down where it exceeds full scale.
+        """
+        path = f"audio/{name}.flac"
+        (self.folder / "audio").mkdir(parents=True, exist_ok=True)
+        peak = float(np.max(np.abs(waveform), initial=1.0))
+        options = {"format": "FLAC", "subtype": "PCM_16"}
+        with replacing(self.folder / path) as temporary:
+            soundfile.write(temporary, waveform / peak, self.front_end.sample_rate_hz, **options)
+        return path
 
 
-_COLUMNS = (*METRICS, "bpp", "step")
+@dataclass(frozen=True)
+class Section:
+    """A part of the report, one question.
 
+    Attributes:
+      name: of its flag, and of its result in report.json.
+      title: its heading.
+      measurement: measures the trained models, and writes pictures and sounds; the result must be JSON.
+      tables: of such a result.
+      figures: the pictures and sounds of such a result.
+      trainings: those that it needs; by default the paper's table's.
+      check: raises InputError where the clips do not suffice, before anything is trained.
+    """
 
-def main_recipes(seeds: int, bottlenecks: Sequence[str], losses: Sequence[str] = LOSSES) -> list[Recipe]:
-    """The trainings of the paper's table."""
-    return [
-        main_recipe(loss, bottleneck, seed)
-        for bottleneck in bottlenecks
-        for seed in range(seeds)
-        for loss in losses
-    ]
+    name: str
+    title: str
+    measurement: Callable[[Experiment], dict[str, Any]]
+    tables: Callable[[Any], list[Table]]
+    figures: Callable[[Any], Sequence[Picture | Sounds]] = lambda result: ()
+    trainings: Callable[[Experiment], list[Recipe]] = lambda experiment: main_recipes(experiment.seeds)
+    check: Callable[[Experiment], None] = lambda experiment: None
+
+    def chapter(self, result: Any) -> Chapter:
+        """What the report shows of a result."""
+        return Chapter(self.title, [*self.tables(result), *self.figures(result)])
 
 
 def read_json(path: Path) -> Any:
@@ -248,16 +351,13 @@ def read_json(path: Path) -> Any:
 
 def _code_constant(images: tf.Tensor, bpp: tf.Tensor) -> dict[str, tf.Tensor]:
     """As `FrozenModel.code`, of nothing but the mean."""
-    mean, nothing = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True), tf.zeros(len(images))
+    mean, zeros = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True), tf.zeros(len(images))
     return {
         "reconstruction": tf.broadcast_to(mean, tf.shape(images)),
-        **dict.fromkeys(("bpp", "step", "step_index"), nothing),
+        **dict.fromkeys(("bpp", "step", "step_index"), zeros),
     }
 
 
-def _pixels(images: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([image.ravel() for image in images])
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(value)
+def _column(clips: Sequence[evaluation.ClipScores], name: str) -> np.ndarray:
+    """A score of each clip, float64; of None NumPy makes NaN."""
+    return np.array([getattr(clip, name) for clip in clips], np.float64)

@@ -1,43 +1,29 @@
-"""The sections of the report, a question each.
-
-Each module has
-
-- `TITLE`, of the section;
-- `recipes(experiment)`: the trainings that it needs;
-- `measure(experiment)`: what it finds, as JSON, once they are there; it writes its pictures and sounds;
-- `blocks(result)`: what the report says of that.
-"""
+"""The sections of the report, a module and a frozen `Section` each."""
 
 from __future__ import annotations
 
-from types import ModuleType
+from tfnoise.research.sections.ablation import ABLATION
+from tfnoise.research.sections.generation import GENERATION
+from tfnoise.research.sections.guidelines import GUIDELINES
+from tfnoise.research.sections.images import IMAGES
+from tfnoise.research.sections.natural_data_bound import NATURAL_DATA_BOUND
+from tfnoise.research.sections.noise import NOISE
+from tfnoise.research.sections.paper import PAPER
+from tfnoise.research.sections.quantizer_gradient import QUANTIZER_GRADIENT
+from tfnoise.research.sections.rate import RATE
+from tfnoise.research.sections.sound import SOUND
 
-from tfnoise.research.sections import (
-    ablation,
-    generation,
-    guidelines,
-    images,
-    natural_data_bound,
-    noise,
-    paper,
-    quantizer_gradient,
-    rate,
-    sound,
+_ALL = (
+    PAPER,
+    RATE,
+    NOISE,
+    NATURAL_DATA_BOUND,
+    GENERATION,
+    IMAGES,
+    QUANTIZER_GRADIENT,
+    GUIDELINES,
+    SOUND,
+    ABLATION,
 )
-
-SECTIONS: dict[str, ModuleType] = {
-    module.__name__.rpartition(".")[2]: module
-    for module in (
-        paper,
-        rate,
-        noise,
-        natural_data_bound,
-        generation,
-        images,
-        quantizer_gradient,
-        guidelines,
-        sound,
-        ablation,
-    )
-}
+SECTIONS = {section.name: section for section in _ALL}
 """By name, in the report's order; "paper" is always there, the others by a flag of their name."""

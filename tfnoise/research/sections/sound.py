@@ -7,19 +7,10 @@ from typing import Any
 import numpy as np
 
 from tfnoise.audio import FrontEnd, magnitude_spectrogram
-from tfnoise.evaluation import (
-    bootstrap_paired,
-    code_image,
-    resynthesised,
-    sound_scores,
-    spread,
-)
-from tfnoise.research.blocks import Block, Paragraph, Table, number
-from tfnoise.research.experiment import Experiment, main_recipes
-from tfnoise.research.recipes import BOTTLENECKS, LOSSES, Recipe
-from tfnoise.research.sections.paper import BOTTLENECK_TITLES, TITLES
+from tfnoise.evaluation import bootstrap_paired, resynthesised, sound_scores
+from tfnoise.research.experiment import BOTTLENECKS, LOSSES, TITLES, Experiment, Section, main_recipes
+from tfnoise.research.report import Table, number, numbers, ratio_cell
 
-TITLE = "Sound"
 MOST_CLIPS = 24
 SCORES = {
     "log_spectral_distance_db": "log-spectral distance, dB",
@@ -54,49 +45,39 @@ def added_and_missing_db(
     return float(np.mean(np.maximum(after - before, 0))), float(np.mean(np.maximum(before - after, 0)))
 
 
-def recipes(experiment: Experiment) -> list[Recipe]:
-    """The main table's, of the first seed."""
-    return main_recipes(1, BOTTLENECKS)
-
-
 def measure(experiment: Experiment) -> dict[str, Any]:
     """Scores of some clips' sounds by model, and ratios to the MSE-trained model's over the same clips."""
-    clips = [experiment.images[place] for place in spread(len(experiment.images), MOST_CLIPS)]
+    clips, front_end = experiment.evenly_spaced(MOST_CLIPS), experiment.front_end
 
     def scores(images: list[np.ndarray]) -> dict[str, np.ndarray]:
         rows = []
         for clip, image in zip(clips, images):
-            sound = resynthesised(image, clip, experiment.front_end)
-            added, missing = added_and_missing_db(clip.waveform, sound, experiment.front_end)
-            rows.append(
-                {
-                    **sound_scores(clip.waveform, sound, experiment.front_end),
-                    "added_db": added,
-                    "missing_db": missing,
-                }
-            )
+            assert clip.waveform is not None
+            sound = resynthesised(image, clip, front_end)
+            added, missing = added_and_missing_db(clip.waveform, sound, front_end)
+            row = sound_scores(clip.waveform, sound, front_end)
+            rows.append({**row, "added_db": added, "missing_db": missing})
         return {name: np.array([row[name] for row in rows]) for name in SCORES}
 
     experiment.log(f"resynthesising {len(clips)} clips, front end alone")
     alone = scores([clip.image for clip in clips])
     values: dict[str, dict[str, dict[str, np.ndarray]]] = {}
-    for recipe in recipes(experiment):
+    for recipe in main_recipes():
         experiment.log(f"resynthesising {len(clips)} clips, {recipe.name}")
-        model = experiment.model(recipe)
-        images = [code_image(model.module.code, clip.image, model.bpp)["reconstruction"] for clip in clips]
+        images = [experiment.code(recipe, clip.image)["reconstruction"] for clip in clips]
         values.setdefault(recipe.flags["bottleneck"], {})[recipe.flags["loss"]] = scores(images)
     return {
         "clips": len(clips),
         "of": len(experiment.images),
-        "front_end": {name: float(found.mean()) for name, found in alone.items()},
+        "front_end": {name: float(of_clips.mean()) for name, of_clips in alone.items()},
         "models": {
-            bottleneck: {loss: _row(found, by_loss["mse"]) for loss, found in by_loss.items()}
+            bottleneck: {loss: _row(of_loss, by_loss["mse"]) for loss, of_loss in by_loss.items()}
             for bottleneck, by_loss in values.items()
         },
     }
 
 
-def _row(found: dict[str, np.ndarray], base: dict[str, np.ndarray]) -> dict[str, Any]:
+def _row(scores: dict[str, np.ndarray], base: dict[str, np.ndarray]) -> dict[str, Any]:
     """Of each score the mean, the ratio to the MSE-trained model's with its interval, and clips won."""
     return {
         name: {
@@ -104,65 +85,30 @@ def _row(found: dict[str, np.ndarray], base: dict[str, np.ndarray]) -> dict[str,
             **dict(zip(("ratio", "low", "high"), bootstrap_paired(values, base[name], "ratio"))),
             "below": int(np.sum(values < base[name])),
         }
-        for name, values in found.items()
+        for name, values in scores.items()
     }
 
 
-def blocks(result: dict[str, Any]) -> list[Block]:
-    """The section of the report."""
-    clips = result["clips"]
-    found: list[Block] = [
-        Paragraph(
-            f"The paper says that what perceptual losses teach sounds more natural, with fewer artefacts. "
-            f"Nobody has listened here; these are scores of sounds, resynthesised from reconstructions and "
-            f"compared with the original waveforms, of {clips} of {result['of']} clips. Added is the mean "
-            f"over bins and frames of how much too loud the sound is, where artefacts are; missing, of how "
-            f"much too quiet. Of all less is better. The front end alone loses its share, whatever the model."
+def tables(result: dict[str, Any]) -> list[Table]:
+    """Means and ratios by training loss, for each bottleneck."""
+    shown = []
+    for bottleneck, title in BOTTLENECKS.items():
+        by_loss = result["models"][bottleneck]
+        rows = [["front end alone", *numbers(result["front_end"], tuple(SCORES))]]
+        for loss in LOSSES:
+            rows.append([TITLES[loss], *(number(by_loss[loss][name]["mean"]) for name in SCORES)])
+        for loss in LOSSES[1:]:
+            scores = [by_loss[loss][name] for name in SCORES]
+            ratios = [f"{ratio_cell(row)}, {row['below']} clips" for row in scores]
+            rows.append([f"{TITLES[loss]} / MSE", *ratios])
+        caption = (
+            f"{title}, seed 0: sounds resynthesised from reconstructions of {result['clips']} of "
+            f"{result['of']} clips, compared with the original waveforms; added, missing: how much too loud, "
+            "too quiet, mean over bins and frames; of all less is better; last rows: ratios of means with "
+            "95 % intervals over clips, and the number of clips below the MSE-trained model's score"
         )
-    ]
-    for bottleneck in BOTTLENECKS:
-        rows = result["models"][bottleneck]
-        found.append(
-            Table(
-                ["trained with", *SCORES.values()],
-                [
-                    ["front end alone", *(number(result["front_end"][name]) for name in SCORES)],
-                    *(
-                        [TITLES[loss], *(number(rows[loss][name]["mean"]) for name in SCORES)]
-                        for loss in LOSSES
-                    ),
-                    *(
-                        [f"{TITLES[loss]} / MSE", *(_interval(rows[loss][name]) for name in SCORES)]
-                        for loss in LOSSES[1:]
-                    ),
-                ],
-                f"Sounds, {BOTTLENECK_TITLES[bottleneck]}, seed 0; the last rows: ratios of means with 95 % "
-                f"bootstrap intervals over clips",
-            )
-        )
-        found += [Paragraph(_verdict(bottleneck, loss, rows[loss], clips)) for loss in LOSSES[1:]]
-    return found
+        shown.append(Table(["trained with", *SCORES.values()], rows, caption))
+    return shown
 
 
-def _interval(score: dict[str, Any]) -> str:
-    return f"{number(score['ratio'])} ({number(score['low'])} to {number(score['high'])})"
-
-
-def _verdict(bottleneck: str, loss: str, row: dict[str, Any], clips: int) -> str:
-    names = {name: title.removesuffix(", dB") for name, title in SCORES.items()}
-    better = [names[name] for name in SCORES if row[name]["high"] < 1]
-    worse = [names[name] for name in SCORES if row[name]["low"] > 1]
-    title, added = BOTTLENECK_TITLES[bottleneck], row["added_db"]
-    artefacts = "no sure difference in artefacts by this measure"
-    if added["low"] > 1:
-        artefacts = "more artefacts by this measure, against what the paper says"
-    elif added["high"] < 1 and row["missing_db"]["low"] > 1:
-        artefacts = "fewer artefacts, but a sound that lacks more: it may be no more than quieter"
-    elif added["high"] < 1:
-        artefacts = "fewer artefacts by this measure, as the paper says"
-    return (
-        f"{title[0].upper()}{title[1:]}, {TITLES[loss]} against MSE: surely better by "
-        f"{', '.join(better) or 'none'}; surely worse by {', '.join(worse) or 'none'}. It adds "
-        f"{number(added['ratio'])} of what the MSE-trained model adds, less in {added['below']} of {clips} "
-        f"clips: {artefacts}."
-    )
+SOUND = Section("sound", "Sound", measure, tables)

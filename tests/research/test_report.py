@@ -8,17 +8,15 @@ import re
 
 import pytest
 
-from tfnoise.research.blocks import Heading, Paragraph, Picture, Sounds, Table, number
-from tfnoise.research.pages import html_page, markdown_page
+from tfnoise.research.report import Chapter, Picture, Sounds, Table, html_page, markdown_page, number
 
 PNG, FLAC = b"\x89PNG picture", b"fLaC sound"
-BLOCKS = [
-    Paragraph("a < b & c"),
-    Heading("First <section>"),
-    Table(["loss", "MSE"], [["NLPD", "0.1 | 0.2"]], "of 3 clips"),
-    Picture("figures/a.png", 'a "clip"'),
-    Heading("Second"),
-    Sounds([("original", "audio/a.flac")], "a clip"),
+CHAPTERS = [
+    Chapter(
+        "First <section>",
+        [Table(["loss", "MSE"], [["NLPD", "0.1 | 0.2"]], "of 3 clips"), Picture("figures/a.png", 'a "clip"')],
+    ),
+    Chapter("Second", [Sounds([("original", "audio/a.flac")], "a clip")]),
 ]
 
 
@@ -48,19 +46,19 @@ class _Links(html.parser.HTMLParser):
 
 
 def test_html_is_well_formed_and_needs_nothing_from_elsewhere(folder):
-    page, found = html_page("A & B", BLOCKS, folder), _Links()
-    found.feed(page)
-    assert not found.open
-    contents = [base64.b64decode(source.partition("base64,")[2]) for source in found.sources]
+    page, links = html_page("A & B", ["a < b & c"], CHAPTERS, folder), _Links()
+    links.feed(page)
+    assert not links.open
+    contents = [base64.b64decode(source.partition("base64,")[2]) for source in links.sources]
     assert contents == [PNG, FLAC]
-    assert all(source.startswith("data:") for source in found.sources)
-    assert found.links == [f"#{name}" for name in found.ids] == ["#s0", "#s1"]
+    assert all(source.startswith("data:") for source in links.sources)
+    assert links.links == [f"#{name}" for name in links.ids] == ["#s0", "#s1"]
     assert "http" not in page
     assert "a &lt; b &amp; c" in page and "First &lt;section&gt;" in page and "<section>" not in page
 
 
 def test_markdown_links_to_files_that_are_there(folder):
-    page = markdown_page("A", BLOCKS)
+    page = markdown_page("A", ["a < b"], CHAPTERS)
     for path in re.findall(r"\]\((.*?)\)", page):
         assert (folder / path).is_file()
     assert "| loss | MSE |\n| --- | ---: |\n| NLPD | 0.1 \\| 0.2 |" in page
