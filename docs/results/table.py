@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tables import codec, losses, noise, readme, research, serving, sound, training
+from tables import codec, findings, losses, noise, readme, research, serving, sound, training
 
-MODULES = (readme, research, noise, codec, losses, sound, training, serving)
+MODULES = (readme, research, findings, noise, codec, losses, sound, training, serving)
 TABLES = {name: table for module in MODULES for name, table in module.TABLES.items()}
 """By name: the page of a table, and the function that makes it."""
 

@@ -1,9 +1,8 @@
-r"""The shipped model beside image codecs, the codec's speed, memory and bits, and the search for its recipe.
+"""The shipped model beside image codecs, the codec's speed, memory and bits, and the search for its recipe.
 
 On an otherwise idle machine:
 
-    bin/benchmark codec --data=FOLDER --part=odd --plot=docs/pictures/rate_distortion.png --overwrite --json \
-        > docs/results/codec.json
+    bin/benchmark codec --data=FOLDER --part=odd --json > docs/results/codec.json
 
 search.json: of each try the scores on natural audio that bin/train reports (the last ones of a try that was
 ended early), by
