@@ -134,8 +134,6 @@ def test_tools_and_flags_exist(page):
     for command in _commands(page):
         name = command[0].removeprefix("bin/")
         verb = importlib.import_module("benchmarks.verb" if name == "benchmark" else f"tfnoise.cli.{name}")
-        if not hasattr(verb, "define_flags"):
-            continue
         values = flags.FlagValues()
         output.define_flags(FlagDefiner(values))
         verb.define_flags(FlagDefiner(values))
