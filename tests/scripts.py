@@ -34,8 +34,6 @@ def run_script(
     Not for what a process is the subject of: signals, kills, threads, the start itself.
     """
     verb = importlib.import_module("benchmarks.verb" if name == "benchmark" else f"tfnoise.cli.{name}")
-    if not hasattr(verb, "define_flags"):
-        return run_process(name, *arguments, cwd=cwd, env=env)
     return call(verb, [str(REPOSITORY / "bin" / name), *map(str, arguments)], cwd, env)
 
 

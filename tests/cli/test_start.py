@@ -90,3 +90,14 @@ def test_importing_tfnoise_loads_nothing_heavy_and_prints_nothing(repo_root):
     code = "import sys, tfnoise; dir(tfnoise); assert not {'tensorflow', 'numpy', 'absl'} & set(sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repo_root)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_importing_verbs_loads_nothing_heavy(repo_root):
+    code = (
+        "import importlib, pkgutil, sys, tfnoise.cli\n"
+        "for module in pkgutil.iter_modules(tfnoise.cli.__path__):\n"
+        "    importlib.import_module(f'tfnoise.cli.{module.name}')\n"
+        "assert not {'tensorflow', 'numpy', 'matplotlib'} & set(sys.modules), module\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repo_root)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

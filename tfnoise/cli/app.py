@@ -28,8 +28,6 @@ from tfnoise.cli import flagfiles, help_text, output
 from tfnoise.cli.verb import FlagDefiner, Verb
 from tfnoise.errors import InputError, UsageError
 
-# Of scripts whose flags are global still.
-GLOBAL_FLAGS: flags.FlagValues | None = None
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 128 + signal.SIGINT
@@ -92,7 +90,7 @@ def call(verb: Verb, argv: Sequence[str]) -> int:
     """
     argv = list(argv)
     script = os.path.basename(argv[0]) or "tfnoise"
-    values = GLOBAL_FLAGS or flags.FlagValues()
+    values = flags.FlagValues()
     try:
         status = _call(verb, argv, values)
         sys.stdout.flush()
@@ -119,10 +117,10 @@ def call(verb: Verb, argv: Sequence[str]) -> int:
 
 
 def _call(verb: Verb, argv: list[str], values: flags.FlagValues) -> int:
-    if GLOBAL_FLAGS is None:
-        FlagDefiner(values).boolean("help", False, "Show this help.", short_name="h")
-        output.define_flags(FlagDefiner(values))
-    verb.define_flags(FlagDefiner(values))
+    define = FlagDefiner(values)
+    define.boolean("help", False, "Show this help.", short_name="h")
+    output.define_flags(define)
+    verb.define_flags(define)
     if _asks_for_help(argv[1:]):
         text = help_text.render(_command(argv), verb.__doc__, verb.POSITIONAL, values)
         print(text, end="")

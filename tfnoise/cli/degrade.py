@@ -25,9 +25,9 @@ from pathlib import Path
 
 from absl import flags
 
-from tfnoise.cli.folders import check_writable
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
+from tfnoise.cli.shared_flags import check_writable
 from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import replacing

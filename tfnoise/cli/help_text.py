@@ -11,7 +11,7 @@ from absl import flags
 
 _EXAMPLE = re.compile(r"^Examples?:[ \t]*$", re.MULTILINE)
 _INDENT = "      "
-_GENERAL = ("tfnoise.cli.app", "tfnoise.cli.old_app", "tfnoise.cli.output", "tfnoise.cli.shared_flags")
+_GENERAL = ("tfnoise.cli.app", "tfnoise.cli.output", "tfnoise.cli.shared_flags")
 # absl's words behind the help of a flag that may be repeated, with its own line break.
 _REPEATABLE = "\n    repeat this option to specify a list of values"
 

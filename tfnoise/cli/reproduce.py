@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from tfnoise.cli import app
-from tfnoise.cli.folders import check_writable
 from tfnoise.cli.output import json_requested, jsonable, print_json, say, table
 from tfnoise.cli.progress import Progress
+from tfnoise.cli.shared_flags import check_writable
 from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs, shared_environment
 from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import InputError, UsageError
