@@ -23,11 +23,6 @@ def read(name: str) -> Any:
     return json.loads((FOLDER / f"{name}.json").read_text())
 
 
-def read_if_there(name: str) -> Any:
-    """Content of NAME.json; None if there is no such file."""
-    return read(name) if (FOLDER / f"{name}.json").is_file() else None
-
-
 def day(report: dict[str, Any]) -> str:
     """Date of a report, as 2026-11-25."""
     return report["date"][:10]
