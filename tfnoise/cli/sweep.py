@@ -163,17 +163,17 @@ class _Sweep:
         Raises:
           InputError: one cannot; the message names it.
         """
-        training_room = tfnoise.training
+        from tfnoise.training import check_same_settings, precision_of
+
         for training in trainings:
             values = _train_flags()
             try:
                 values(["train", *training.arguments()])
                 if values.strategy == "multi_worker":
-                    raise UsageError(
-                        "--strategy=multi_worker: a grid is trained by one machine; use bin/train on each"
-                    )
+                    reason = "a grid is trained by one machine; use bin/train on each"
+                    raise UsageError(f"--strategy=multi_worker: {reason}")
                 # bin/train chooses when a run begins, and keeps to it.
-                precision = training_room.precision_of(training.run_dir) or "float32"
+                precision = precision_of(training.run_dir) or "float32"
                 settings = settings_from_flags(values, precision)
             except flags.Error as error:
                 raise UsageError(f"{training.point.name}: {error}") from None
@@ -181,17 +181,14 @@ class _Sweep:
                 raise type(error)(f"{training.point.name}: {error}") from None
             if not self.overwrite and training.run_dir.is_dir() and any(training.run_dir.iterdir()):
                 try:
-                    training_room.check_same_settings(settings, training.run_dir)
+                    check_same_settings(settings, training.run_dir)
                 except InputError as error:
                     reason = str(error).partition("; ")[0]
-                    raise type(error)(
-                        f"{reason}; give the flags it was begun with, another --sweep_dir or --name, "
-                        f"or --overwrite"
-                    ) from None
+                    remedy = "give the flags it was begun with, another --sweep_dir or --name, or --overwrite"
+                    raise type(error)(f"{reason}; {remedy}") from None
                 training.read_finished()
-        for folder in sorted(
-            {str(training.point.values.get("val_data", "")) for training in trainings} - {""}
-        ):
+        folders = {str(training.point.values.get("val_data", "")) for training in trainings}
+        for folder in sorted(folders - {""}):
             tfnoise.data.list_clips(folder)
         shared_flags.check_writable("sweep_dir", self.folder)
         shared_flags.check_writable("export_dir", self.export_dir)

@@ -79,9 +79,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
         run_dir = Path(values.run_dir or Path("runs") / name)
         if values.precision == "auto":
             if training.workers_of(strategy) > 1:
-                raise UsageError(
-                    "--precision=auto: workers could choose differently; name float32 or bfloat16"
-                )
+                reason = "workers could choose differently; name float32 or bfloat16"
+                raise UsageError(f"--precision=auto: {reason}")
             # A resumed run keeps what was chosen when it began.
             before = None if values.overwrite else training.precision_of(run_dir)
             precision = before or training.faster_precision(settings)
@@ -235,13 +234,11 @@ def _log_audio_summaries(
 ) -> None:
     """Writes some clips to TensorBoard, as pictures and sound."""
     evaluation = tfnoise.evaluation
-    shown = [clips[index] for index in evaluation.spread(len(clips), _AUDIO_CLIPS)]
+    shown = [clips[index] for index in evaluation.evenly_spaced_indices(len(clips), _AUDIO_CLIPS)]
     for clip in evaluation.clip_images(shown, run.settings.front_end):
         if not clip.problem:
-            coded = evaluation.code_image(model.code, clip.image, run.settings.bpp)
-            summaries.clip(
-                run.step, f"natural {clip.id}", clip.image, coded["reconstruction"], clip.reference_db
-            )
+            image = evaluation.code_image(model.code, clip.image, run.settings.bpp)["reconstruction"]
+            summaries.clip(run.step, f"natural {clip.id}", clip.image, image, clip.reference_db)
 
 
 def _bpp_on_noise(version: Path, settings: TrainingSettings) -> float:
