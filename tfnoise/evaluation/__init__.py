@@ -7,7 +7,7 @@ from tfnoise.evaluation.bootstrap import (
     bootstrap_paired,
 )
 from tfnoise.evaluation.plots import Panel, clip_figure, save_figure
-from tfnoise.evaluation.report import evenly_spaced_indices, spread
+from tfnoise.evaluation.report import evenly_spaced_indices
 from tfnoise.evaluation.scores import (
     METRICS,
     ClipImage,
@@ -56,7 +56,6 @@ __all__ = [
     "score_sounds",
     "sound_scores",
     "spectral_convergence",
-    "spread",
     "synthetic_clip_images",
     "validation_scores",
 ]

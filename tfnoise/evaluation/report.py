@@ -52,9 +52,6 @@ def evenly_spaced_indices(count: int, most: int) -> list[int]:
     return [(2 * index + 1) * count // (2 * number) for index in range(number)]
 
 
-spread = evenly_spaced_indices  # until its users have the new name
-
-
 def summary(scores: ModelScores, seed: int = 0) -> dict[str, Any]:
     """One model's scores in the form of the JSON report.
 
