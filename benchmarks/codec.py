@@ -15,13 +15,13 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.measuring import growth_bytes, in_fresh_process
+from benchmarks.reference_codecs import CODECS, code_at_most
 from tfnoise.codec import Codec, LoadedModel
 from tfnoise.codec.block_records import CHECK_BYTES, CRC_BYTES
 from tfnoise.codec.blocks import BlockSynthesis
 from tfnoise.codec.header import HEADER_BYTES, fields_bytes
 from tfnoise.codec.image_bytes import ImageCoder
 from tfnoise.evaluation import METRICS, ClipImage, ClipScores, bootstrap_paired, score_clips
-from tfnoise.evaluation.reference_codecs import CODECS, code_at_most
 
 COUNTS = ("payload", "file")
 FRAMING_BYTES = HEADER_BYTES + fields_bytes(0) + CHECK_BYTES + CRC_BYTES

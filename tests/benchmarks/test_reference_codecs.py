@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfnoise.evaluation.reference_codecs import CODECS, code_at_most, decode, payload_bytes
+from benchmarks.reference_codecs import CODECS, code_at_most, decode, payload_bytes
 
 FORMATS = {"jpeg": "JPEG", "jpeg2000": "JPEG2000", "webp": "WEBP"}
 
