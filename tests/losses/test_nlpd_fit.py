@@ -13,6 +13,8 @@ from tests.losses import numpy_twins as twins
 from tfnoise.errors import InputError
 from tfnoise.losses import NLPDParameters, fit_nlpd, nlpd, published_parameters
 
+BLACK = np.zeros([32, 32, 1], np.float32)
+
 
 def images(count: int = 3, height: int = 40, width: int = 48) -> np.ndarray:
     """Smooth in one direction, so that neighbours differ in their information."""
@@ -64,9 +66,8 @@ def test_sigma_alone_keeps_the_published_weights():
 
 
 def test_black_images_give_parameters_that_can_be_used():
-    black = np.zeros([1, 32, 32, 1], np.float32)
-    fitted = fit_nlpd(black)
-    assert np.isfinite(nlpd(black, images(1, 32, 32), parameters=fitted)).all()
+    fitted = fit_nlpd([BLACK])
+    assert np.isfinite(nlpd(BLACK[None], images(1, 32, 32), parameters=fitted)).all()
 
 
 @pytest.mark.parametrize("family, scales", [("2016", 4), ("2017", 3)])
@@ -98,14 +99,10 @@ def test_the_published_parameters_given_as_fitted_ones_change_nothing(family):
         ([], {}, "images must hold one image or more"),
         ([np.full([32, 32, 1], np.nan, np.float32)], {}, "images must hold finite numbers"),
         ([np.zeros([32, 32, 1], np.uint8)], {}, "max_val must be given"),
-        ([np.zeros([32, 32], np.float32)], {}, "must be .batch, height, width, channels."),
-        ([np.zeros([32, 32, 1], np.float32)], {"family": "2017"}, "at least 65 pixels a side, not 32 x 32"),
-        (
-            [np.zeros([32, 32, 1], np.float32)],
-            {"neighbourhood": 4},
-            "neighbourhood must be 3, 5 or None, not 4",
-        ),
-        ([np.zeros([32, 32, 1], np.float32)], {"scales": 0}, "scales must be"),
+        ([BLACK[..., 0]], {}, "must be .batch, height, width, channels."),
+        ([BLACK], {"family": "2017"}, "at least 65 pixels a side, not 32 x 32"),
+        ([BLACK], {"neighbourhood": 4}, "neighbourhood must be 3, 5 or None, not 4"),
+        ([BLACK], {"scales": 0}, "scales must be"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(data, options, words):
