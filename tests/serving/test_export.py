@@ -27,11 +27,16 @@ BPP = 0.03125
 _OPTIONS = {"entropy": {"normalisation": "gdn", "kernel_size": 5, "latent_channels": 12}, "levels": {}}
 
 
-@pytest.fixture(scope="module", params=["entropy", "levels"])
-def exported(request, run_folder) -> tuple[Autoencoder, Path]:
-    options = {"bpp": BPP, **_OPTIONS[request.param]}
-    version = exported_once(run_folder, f"options_{request.param}", request.param, FRONT_END, **options)
-    return tiny_autoencoder(request.param, FRONT_END.mels, **options), version
+def _version(run_folder: Path, bottleneck: str) -> Path:
+    options = {"bpp": BPP, **_OPTIONS[bottleneck]}
+    return exported_once(run_folder, f"options_{bottleneck}", bottleneck, FRONT_END, **options)
+
+
+@pytest.fixture(scope="module", params=list(_OPTIONS))
+def exported(request, run_folder) -> tuple[Autoencoder, codec.LoadedModel]:
+    """A model in memory, and loaded from where it was exported to."""
+    model = tiny_autoencoder(request.param, FRONT_END.mels, bpp=BPP, **_OPTIONS[request.param])
+    return model, codec.load(_version(run_folder, request.param))
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +55,15 @@ def _operations(version: Path) -> set[str]:
     return set(nodes) - functions
 
 
-def test_a_process_without_tensorflow_compression_knows_every_operation(exported):
+def test_a_process_without_tensorflow_compression_knows_every_operation(run_folder):
     """Of the graph and of the function library: TensorFlow Serving loads both."""
-    _, version = exported
     code = (
         "import sys, tensorflow as tf\n"
         "from tensorflow.python.framework import op_def_registry\n"
         "print([name for name in sys.argv[1:] if op_def_registry.get(name) is None])\n"
         "assert 'tensorflow_compression' not in sys.modules\n"
     )
-    operations = sorted(_operations(version))
+    operations = set.union(*(_operations(_version(run_folder, bottleneck)) for bottleneck in _OPTIONS))
     assert "Conv2D" in operations
     command = [sys.executable, "-c", code, *operations]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -67,15 +71,14 @@ def test_a_process_without_tensorflow_compression_knows_every_operation(exported
 
 
 def test_nothing_in_it_calls_python_or_a_just_in_time_compiler(exported):
-    _, version = exported
+    version = exported[1].path
     assert not _operations(version) & {"PyFunc", "PyFuncStateless", "EagerPyFunc", "XlaLaunch"}
     assert b"_XlaMustCompile\x12\x02(\x01" not in (version / "saved_model.pb").read_bytes()
 
 
 def test_it_computes_what_the_model_in_memory_does(exported, image):
     """Reconstructions, and outputs with the batch first, at or under the target rate."""
-    model, version = exported
-    loaded = codec.load(version)
+    model, loaded = exported
     quantized, _ = model.bottleneck(loaded.module.analyse(image))
     np.testing.assert_allclose(loaded.module.synthesise(quantized)[:, :, :48], model(image), atol=1e-5)
     outputs = loaded.module.signatures["serving_default"](image=tf.constant(image))
@@ -85,12 +88,11 @@ def test_it_computes_what_the_model_in_memory_does(exported, image):
 
 
 def test_settings_travel_inside(exported):
-    model, version = exported
-    loaded = codec.load(version)
-    assert loaded.name == version.parent.name and loaded.front_end == FRONT_END and loaded.bpp == BPP
+    model, loaded = exported
+    assert loaded.name == loaded.path.parent.name and loaded.front_end == FRONT_END and loaded.bpp == BPP
     assert loaded.settings["architecture"] == model.get_config()
     assert loaded.settings["training"] == {"loss": "mse"}
-    assert not list((version / "assets").glob("*.py"))
+    assert not list((loaded.path / "assets").glob("*.py"))
 
 
 def test_versions_count_up_from_the_highest_and_leave_nothing_else(tmp_path):
@@ -151,9 +153,9 @@ def test_what_is_no_model_of_ours_is_named(tmp_path):
     assert "not one that tfnoise exported" in _message(tmp_path / "other")
 
 
-def test_a_damaged_or_later_model_is_named(exported, tmp_path):
+def test_a_damaged_or_later_model_is_named(run_folder, tmp_path):
     version = tmp_path / "m" / "1"
-    shutil.copytree(exported[1], version)
+    shutil.copytree(_version(run_folder, "levels"), version)
     settings = version / "assets" / "tfnoise.json"
     text = settings.read_text()
     settings.write_text(json.dumps({**json.loads(text), "format_version": 99}))

@@ -28,33 +28,34 @@ TINY = ["--filters=8", "--epochs=1", "--steps_per_epoch=4", "--batch_size=2", "-
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory) -> Path:
-    """A folder with the runs of a sweep and their models."""
+    """A folder with two runs, of which `good` has the smaller distortion, and their model."""
     folder = tmp_path_factory.mktemp("sweep")
-    done = scripts.run_script("sweep", *TINY, "--loss=mse", "--seed=0,1", cwd=folder)
+    done = scripts.run_script("train", *TINY, "--loss=mse", "--run_dir=runs/good", cwd=folder)
     assert done.status == 0, done.stderr
+    shutil.copytree(folder / "runs" / "good", folder / "runs" / "bad")
+    record = json.loads((folder / "runs" / "bad" / "finished.json").read_text())
+    record["last"]["distortion"] *= 2
+    (folder / "runs" / "bad" / "finished.json").write_text(json.dumps(record))
     return folder
 
 
 def test_a_runs_last_checkpoint_is_exported(swept, run_script):
-    run = min((swept / "runs").rglob("finished.json"))
-    done = run_script("export", f"--run_dir={run.parent}", "--name=again", "--json", cwd=swept)
+    done = run_script("export", "--run_dir=runs/good", "--name=again", "--json", cwd=swept)
     assert done.status == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["model"] == "saved_models/again/1"
-    models = (swept / report["model"], swept / json.loads(run.read_text())["model"])
-    again, trained = (codec.read_settings(model) for model in models)
+    record = json.loads((swept / "runs" / "good" / "finished.json").read_text())
+    again, trained = (codec.read_settings(swept / model) for model in (report["model"], record["model"]))
     assert report["fingerprint"] == again["fingerprint"] == trained["fingerprint"]
     assert again["training"] == trained["training"]
     assert all((swept / path).is_file() for path in report["configs"])
 
 
 def test_of_a_sweep_the_best_run_is_exported(swept, run_script):
-    finished = list((swept / "runs").rglob("finished.json"))
-    run = min(finished, key=lambda path: json.loads(path.read_text())["last"]["distortion"]).parent
-    done = run_script("export", f"--run_dir={run.parent}", "--export_dir=best", cwd=swept)
+    done = run_script("export", "--run_dir=runs", "--export_dir=best", cwd=swept)
     assert done.status == 0, done.stderr
-    assert f"{run.name}: the best of 2 runs by distortion" in done.stdout
-    assert (swept / "best" / run.name / "1" / "saved_model.pb").is_file()
+    assert "runs/good: the best of 2 runs by distortion" in done.stdout
+    assert (swept / "best" / "good" / "1" / "saved_model.pb").is_file()
 
 
 @pytest.mark.parametrize(

@@ -106,11 +106,11 @@ def _export_run(folder: Path, destination: _Destination) -> Path:
 def _export_again(model: str, destination: _Destination, overwrite: bool) -> Path:
     loaded = tfnoise.codec.load(model)
     folder = destination.folder(loaded.name, of_model=True)
+    if overwrite and loaded.path.resolve().parent != folder.resolve():
+        raise InputError(f"{folder}: is another model's folder than {loaded.path}; leave --overwrite out")
     version = tfnoise.serving.export_again(loaded, folder, destination.frames)
     if not overwrite:
         return version
-    if loaded.path.resolve().parent != folder.resolve():
-        raise InputError(f"{version}: is another model's than {loaded.path}; leave --overwrite out")
     replace_folder(loaded.path, version)
     return loaded.path
 
