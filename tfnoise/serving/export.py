@@ -135,12 +135,7 @@ def _write_warm_up(saved_model: Path, name: str, examples: dict[str, dict[str, t
     """Writes one request a signature, as a TFRecord of PredictionLog messages.
 
     They are written by their bytes, so that an export does not need the server's protocol. A server does not
-    load a model that fails on them.
-
-    Args:
-      saved_model: folder of the SavedModel.
-      name: name of the model.
-      examples: inputs by name of each signature.
+    load a model that fails on them. `examples` are each signature's inputs by name.
     """
     path = saved_model / WARM_UP_FILE
     path.parent.mkdir(exist_ok=True)

@@ -93,12 +93,11 @@ class Signatures:
             "bpp": tf.TensorSpec([None], tf.float32, "bpp"),
             "ask": tf.TensorSpec([None], tf.string, "ask"),
         }
-        return {
-            name: tf.function(
-                function, [inputs[name] for name in names], autograph=False
-            ).get_concrete_function()
-            for name, (function, names) in self._signatures.items()
+        functions = {
+            signature: tf.function(function, [inputs[name] for name in names], autograph=False)
+            for signature, (function, names) in self._signatures.items()
         }
+        return {signature: function.get_concrete_function() for signature, function in functions.items()}
 
     def examples(self) -> dict[str, dict[str, tf.Tensor]]:
         """A small request for each signature."""
@@ -254,16 +253,12 @@ def _mel_of(front_end: FrontEnd) -> Callable[[tf.Tensor], tf.Tensor]:
 @functools.lru_cache(maxsize=8)
 def _sound_of(front_end: FrontEnd) -> Callable[..., tf.Tensor]:
     """Image `[mels, frames, 1]`, its reference and the number of samples to a waveform `[samples]`."""
-    specs = [
-        tf.TensorSpec([front_end.mels, None, 1], tf.float32),
-        tf.TensorSpec([], tf.float32),
-        tf.TensorSpec([], tf.int32),
-    ]
-    return tf.function(
-        lambda image, reference, samples: image_to_waveform(image, reference, front_end, samples=samples),
-        specs,
-        autograph=False,
-    )
+
+    def sound(image: tf.Tensor, reference: tf.Tensor, samples: tf.Tensor) -> tf.Tensor:
+        return image_to_waveform(image, reference, front_end, samples=samples)
+
+    specs = ([front_end.mels, None, 1], tf.float32), ([], tf.float32), ([], tf.int32)
+    return tf.function(sound, [tf.TensorSpec(*spec) for spec in specs], autograph=False)
 
 
 @functools.lru_cache(maxsize=8)
