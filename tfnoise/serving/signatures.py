@@ -257,8 +257,9 @@ def _sound_of(front_end: FrontEnd) -> Callable[..., tf.Tensor]:
     def sound(image: tf.Tensor, reference: tf.Tensor, samples: tf.Tensor) -> tf.Tensor:
         return image_to_waveform(image, reference, front_end, samples=samples)
 
-    specs = ([front_end.mels, None, 1], tf.float32), ([], tf.float32), ([], tf.int32)
-    return tf.function(sound, [tf.TensorSpec(*spec) for spec in specs], autograph=False)
+    image = tf.TensorSpec([front_end.mels, None, 1], tf.float32)
+    scalars = [tf.TensorSpec([], dtype) for dtype in (tf.float32, tf.int32)]
+    return tf.function(sound, [image, *scalars], autograph=False)
 
 
 @functools.lru_cache(maxsize=8)
