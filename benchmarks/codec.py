@@ -17,10 +17,9 @@ import tensorflow as tf
 from benchmarks.measuring import growth_bytes, in_fresh_process
 from benchmarks.reference_codecs import CODECS, code_at_most
 from tfnoise.codec import Codec, LoadedModel
-from tfnoise.codec.block_records import CHECK_BYTES, CRC_BYTES
-from tfnoise.codec.blocks import BlockSynthesis
-from tfnoise.codec.header import HEADER_BYTES, fields_bytes
-from tfnoise.codec.image_bytes import ImageCoder
+from tfnoise.codec.blocks import BlockSynthesis, ImageCoder
+from tfnoise.codec.format.blocks import CHECK_BYTES, CRC_BYTES
+from tfnoise.codec.format.header import HEADER_BYTES, fields_bytes
 from tfnoise.evaluation import METRICS, ClipImage, ClipScores, bootstrap_paired, score_clips
 
 COUNTS = ("payload", "file")

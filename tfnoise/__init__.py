@@ -28,7 +28,7 @@ _MODULES = (
 # Names that stand here and live elsewhere.
 _NAMES = {
     "Autoencoder": "tfnoise.autoencoder",
-    "BitstreamError": "tfnoise.codec.container",
+    "BitstreamError": "tfnoise.codec.format",
     "Codec": "tfnoise.codec.codec",
     "InputError": "tfnoise.errors",
 }

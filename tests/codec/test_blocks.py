@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.codec import FrozenModel
 from tfnoise.codec.blocks import analyse_blocks, code_in_blocks, synthesise_blocks
-from tfnoise.codec.rate_choice import CODER_MARGIN_BITS
+from tfnoise.codec.step_choice import CODER_MARGIN_BITS
 
 
 @pytest.fixture(scope="module", params=[("entropy", 3), ("entropy", 5), ("levels", 3)], ids=str)

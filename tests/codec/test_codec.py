@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import tfnoise
-from tfnoise.codec import BitstreamError, Codec, compression
-from tfnoise.codec.container import summary
+from tfnoise.codec import BitstreamError, Codec, encoder
+from tfnoise.codec.format import summary
 from tfnoise.data import synthetic_clips
 from tfnoise.errors import InputError
 
@@ -44,7 +44,7 @@ def test_the_originals_rate_and_exact_length(coder, sound, rate_hz, shape):
 
 
 def test_the_decoders_symbols_are_the_encoders(coder, sound, monkeypatch):
-    monkeypatch.setattr(compression, "BLOCK_FRAMES", 64)
+    monkeypatch.setattr(encoder, "BLOCK_FRAMES", 64)
     sent = []
     encode = coder._payloads.encode
     monkeypatch.setattr(
@@ -91,7 +91,7 @@ def test_same_bytes_twice(coder, sound):
 
 
 def test_damage_costs_a_block_and_is_told(entropy, sound, monkeypatch):
-    monkeypatch.setattr(compression, "BLOCK_FRAMES", 64)
+    monkeypatch.setattr(encoder, "BLOCK_FRAMES", 64)
     data = entropy.compress(sound, 8000)
     whole, _ = entropy.decompress(data, iterations=1)
     damaged = bytearray(data)

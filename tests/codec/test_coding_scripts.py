@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from tfnoise.audio import FrontEnd
-from tfnoise.codec.container import Header, pack_front_end, write_header
+from tfnoise.codec.format import Header, pack_front_end, write_header
 
 
 @pytest.fixture

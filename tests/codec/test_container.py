@@ -21,7 +21,7 @@ from tests.codec.tfn_files import (
     read,
 )
 from tfnoise.audio.front_end import FrontEnd
-from tfnoise.codec.container import (
+from tfnoise.codec.format import (
     Block,
     End,
     Header,
@@ -36,7 +36,7 @@ from tfnoise.codec.container import (
     write_end,
     write_header,
 )
-from tfnoise.codec.header import HEADER_BYTES
+from tfnoise.codec.format.header import HEADER_BYTES
 
 
 def random_header(random: np.random.Generator) -> Header:
@@ -216,7 +216,7 @@ def test_needs_no_tensorflow(repo_root):
         "package = types.ModuleType('tfnoise.codec')\n"
         "package.__path__ = ['tfnoise/codec']\n"
         "sys.modules['tfnoise.codec'] = package\n"
-        "import tfnoise.codec.container\n"
+        "import tfnoise.codec.format\n"
         "sys.exit('tensorflow' in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=repo_root)

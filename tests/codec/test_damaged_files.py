@@ -21,7 +21,7 @@ from tests.codec.tfn_files import (
     read,
 )
 from tfnoise.audio.front_end import FrontEnd
-from tfnoise.codec.container import (
+from tfnoise.codec.format import (
     BitstreamError,
     Block,
     DamagedBlock,
@@ -36,7 +36,7 @@ from tfnoise.codec.container import (
     write_end,
     write_header,
 )
-from tfnoise.codec.header import HEADER_BYTES, MOST_PAYLOAD_BYTES
+from tfnoise.codec.format.header import HEADER_BYTES, MOST_PAYLOAD_BYTES
 
 
 def flipped(data: bytes, bit: int) -> bytes:
@@ -186,7 +186,7 @@ def test_lost_blocks_of_an_open_stream():
     late = read(head + b"".join(parts) + write_end(End(256, 2), header) + tail)[1]
     assert "end record comes again or too late" in late[6].problem and late[-1] == end
     assert [item.problem for item in read(head + b"".join(parts) + tail + b"?")[1][-1:]] == [
-        "more bytes follow the end of the file; they are left out"
+        "more bytes follow the end of the file; they are ignored"
     ]
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.codec import FrozenModel
-from tfnoise.codec.rate_choice import CODER_MARGIN_BITS
+from tfnoise.codec.step_choice import CODER_MARGIN_BITS
 
 
 def _model(**options) -> Autoencoder:

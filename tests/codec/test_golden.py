@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tfnoise.codec import Codec, find
-from tfnoise.codec.container import read_header, summary
+from tfnoise.codec.format import read_header, summary
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "tfn"
 FILES = {

@@ -14,7 +14,7 @@ from tests.codec.tfn_files import (
     header_of,
 )
 from tfnoise.audio.front_end import FrontEnd
-from tfnoise.codec.container import (
+from tfnoise.codec.format import (
     BitstreamError,
     pack_front_end,
     read_blocks,
@@ -23,7 +23,7 @@ from tfnoise.codec.container import (
     unpack_front_end,
     write_header,
 )
-from tfnoise.codec.header import VERSION
+from tfnoise.codec.format.header import VERSION
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.measuring import growth_bytes
-from tfnoise.codec import BitstreamError, Codec, compression, reseal
+from tfnoise.codec import BitstreamError, Codec, encoder, reseal
 from tfnoise.data import synthetic_clips
 
 TRIALS = 2000
@@ -30,7 +30,7 @@ def files(codecs) -> list[tuple[Codec, bytes]]:
         [np.asarray(clip[2], np.float32) for clip in synthetic_clips(8000, 0.7, seed=3)[:3]]
     )
     stereo = np.stack([sound, sound[::-1]], 1)
-    before, compression.BLOCK_FRAMES = compression.BLOCK_FRAMES, 64
+    before, encoder.BLOCK_FRAMES = encoder.BLOCK_FRAMES, 64
     try:
         found = []
         for codec in codecs.values():
@@ -39,7 +39,7 @@ def files(codecs) -> list[tuple[Codec, bytes]]:
             stream = codec.compress_stream([stereo], 8000, 2, block_frames=64)
             found.append((codec, b"".join(stream)))
     finally:
-        compression.BLOCK_FRAMES = before
+        encoder.BLOCK_FRAMES = before
     return found
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfnoise.codec import load
-from tfnoise.codec.image_bytes import ImageCoder
+from tfnoise.codec.blocks import ImageCoder
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import tensorflow as tf
 from tfnoise.audio import read, recording_to_image, resample, to_mono
 from tfnoise.codec import Codec
 from tfnoise.codec.blocks import code_in_blocks
-from tfnoise.codec.container import summary
-from tfnoise.codec.payload import PayloadCoder
+from tfnoise.codec.entropy import PayloadCoder
+from tfnoise.codec.format import summary
 from tfnoise.data import list_clips
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnoise.codec.packed import pack, packed_bytes, unpack
+from tfnoise.codec.format.bitstring import pack, packed_bytes, unpack
 
 
 def drawn(bits: int, batch: int, count: int) -> np.ndarray:

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.codec import FrozenModel
-from tfnoise.codec.container import Kind
-from tfnoise.codec.payload import PayloadCoder
+from tfnoise.codec.entropy import PayloadCoder
+from tfnoise.codec.format import Kind
 
 
 def coder(bottleneck: str, bpp: float = 0.0625, **more) -> tuple[PayloadCoder, FrozenModel]:

@@ -7,7 +7,7 @@ import io
 import numpy as np
 
 from tfnoise.audio.front_end import FrontEnd
-from tfnoise.codec.container import (
+from tfnoise.codec.format import (
     Block,
     End,
     Header,

@@ -23,9 +23,9 @@ sys.path.insert(0, str(HERE.parents[2]))
 
 from tfnoise.audio import FrontEnd  # noqa: E402
 from tfnoise.autoencoder import Autoencoder  # noqa: E402
-from tfnoise.codec import Codec, compression  # noqa: E402
-from tfnoise.codec.container import Block, read_blocks, read_header, write_block, write_header  # noqa: E402
-from tfnoise.codec.packed import pack  # noqa: E402
+from tfnoise.codec import Codec, encoder  # noqa: E402
+from tfnoise.codec.format import Block, read_blocks, read_header, write_block, write_header  # noqa: E402
+from tfnoise.codec.format.bitstring import pack  # noqa: E402
 from tfnoise.data import synthetic_clips  # noqa: E402
 from tfnoise.serving import export_model  # noqa: E402
 
@@ -35,7 +35,7 @@ BLOCK_FRAMES = 64
 
 def main() -> None:
     """Writes what is missing."""
-    compression.BLOCK_FRAMES = BLOCK_FRAMES
+    encoder.BLOCK_FRAMES = BLOCK_FRAMES
     clips = synthetic_clips(8000, duration_s=0.8, seed=7)
     mono = np.concatenate([np.asarray(clip[2], np.float32) for clip in clips[:3]])
     stereo = np.stack([mono, 0.5 * mono[::-1]], 1)

@@ -17,7 +17,7 @@ from tfnoise import codec, losses
 from tfnoise.audio import mel_spectrogram
 from tfnoise.codec import bitstring
 from tfnoise.codec.blocks import code_in_blocks
-from tfnoise.codec.packed import packed_bytes
+from tfnoise.codec.format.bitstring import packed_bytes
 
 pytestmark = pytest.mark.cpp_runtime
 

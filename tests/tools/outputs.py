@@ -10,8 +10,8 @@ import numpy as np
 from tfnoise import codec
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.codec import bitstring
-from tfnoise.codec.packed import packed_bits
-from tfnoise.codec.tables import LARGEST_LATENT
+from tfnoise.codec.entropy import LARGEST_LATENT
+from tfnoise.codec.format.bitstring import packed_bits
 
 
 def assert_outputs(outputs: dict[str, Any], reference: dict[str, Any], atol: float, message: str) -> None:

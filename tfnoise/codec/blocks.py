@@ -1,4 +1,4 @@
-"""Images of any length through a frozen model in blocks, as if they were coded whole.
+"""Images of any length through a frozen model in blocks, as if they were coded whole; eagerly and in graphs.
 
 Every block is analysed with real context on both sides, which is dropped from its symbols, and synthesised
 with its neighbours' symbols beside its own. So blocks are independent strings of symbols, and no seam shows.
@@ -7,30 +7,35 @@ with its neighbours' symbols beside its own. So blocks are independent strings o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.codec.rate_choice import choose_step
+from tfnoise.codec.entropy import PayloadCoder
+from tfnoise.codec.step_choice import choose_step
 from tfnoise.layers.transforms import TOTAL_STRIDE
+
+if TYPE_CHECKING:
+    from tfnoise.codec.frozen import LoadedModel
 
 BLOCK_FRAMES = 1024
 """Frames of a block, a multiple of 16."""
 
-# Latent columns; 48 frames are more than kernels of 3 and 5 see to either side.
+_BLOCK_COLUMNS = BLOCK_FRAMES // TOTAL_STRIDE
+# Latent columns; 48 frames are more than kernels of 3 and 5 reach to either side.
 _CONTEXT_COLUMNS = 3
 CONTEXT_FRAMES = _CONTEXT_COLUMNS * TOTAL_STRIDE
 """Frames that a block is analysed with on either side, as far as there are any."""
 
 
 class CodedImage(NamedTuple):
-    """What became of an image.
+    """A coded image.
 
     Attributes:
-      reconstruction: as the image, float32 `[mels, frames, 1]`.
+      reconstruction: the decoded image, float32 `[mels, frames, 1]`.
       bpp: the rate by the integer tables, bits per pixel.
-      step_index: which step of the grid all blocks have.
+      step_index: index of the step that all blocks have.
     """
 
     reconstruction: np.ndarray
@@ -61,7 +66,7 @@ def code_in_blocks(
         on_block()
     bits = sum(module.bits_by_step(latent[None]).numpy()[0].astype(np.float64) for latent in latents)
     pixels = image.shape[0] * image.shape[1]
-    index, _ = choose_step(bits, bpp * pixels, len(latents))
+    index = int(choose_step(bits[None], [bpp * pixels], len(latents))[0])
     choice = tf.constant([index])
     symbols = [module.symbols(latent[None], choice).numpy()[0] for latent in latents]
     parts = []
@@ -73,15 +78,9 @@ def code_in_blocks(
 
 
 def analyse_blocks(module: Any, image: np.ndarray, block_frames: int = BLOCK_FRAMES) -> Iterator[np.ndarray]:
-    """The latents of an image, block by block.
+    """The latents, float32 `[rows, columns, latents]`, of an image `[mels, frames, 1]`, block by block.
 
-    Args:
-      module: a `FrozenModel`, or one that was loaded.
-      image: float32 `[mels, frames, 1]`.
-      block_frames: frames of a block, a multiple of 16.
-
-    Yields:
-      float32 `[rows, columns, latents]`: block_frames / 16 columns, of the last block as many as it needs.
+    Blocks have block_frames / 16 columns, the last as many as it needs.
 
     Raises:
       ValueError: block_frames is no multiple of 16.
@@ -106,16 +105,9 @@ def with_context(first: int, last: int) -> tuple[int, int]:
 
 
 def analyse_block(module: Any, image: np.ndarray, before: int, frames: int) -> np.ndarray:
-    """The latent of a block.
+    """The latent, float32 `[rows, columns, latents]`, of a block of `frames` frames.
 
-    Args:
-      module: a `FrozenModel`, or one that was loaded.
-      image: float32 `[mels, frames, 1]`: the block with what there is of its context.
-      before: frames of context before the block.
-      frames: of the block.
-
-    Returns:
-      float32 `[rows, columns, latents]`.
+    The image `[mels, frames, 1]` has the block's context, too: `before` frames before it, and those after it.
     """
     latent = module.analyse(tf.constant(image[None], tf.float32)).numpy()[0]
     skipped, columns = before // TOTAL_STRIDE, -(-frames // TOTAL_STRIDE)
@@ -126,8 +118,8 @@ class BlockSynthesis:
     """The image of blocks that come one after another, each with its neighbours' symbols beside its own.
 
     Args:
-      dequantize: of a `FrozenModel`.
-      synthesise: of a `FrozenModel`.
+      dequantize: a `FrozenModel`'s function of that name.
+      synthesise: a `FrozenModel`'s function of that name, in any precision.
     """
 
     def __init__(
@@ -136,8 +128,9 @@ class BlockSynthesis:
         synthesise: Callable[[np.ndarray], tf.Tensor],
     ):
         self._dequantize, self._synthesise = dequantize, synthesise
+        # The latest block's latent and the columns before it.
+        self._latest: np.ndarray | None = None
         self._before: np.ndarray | None = None
-        self._held: np.ndarray | None = None
 
     def push(self, symbols: np.ndarray, step_index: int) -> np.ndarray | None:
         """Takes the next block's symbols, int32 `[rows, columns, latents]`, and their step.
@@ -146,41 +139,145 @@ class BlockSynthesis:
           The image of the block before, float32 `[16 rows, 16 columns, channels]`; None after the first.
         """
         latent = self._dequantize(np.ascontiguousarray(symbols)[None], tf.constant([step_index])).numpy()[0]
-        image = None if self._held is None else self._image(latent[:, :_CONTEXT_COLUMNS])
-        if self._held is None:
-            self._before = latent[:, :0]
-        else:
-            self._before = np.concatenate([self._before, self._held], 1)[:, -_CONTEXT_COLUMNS:]
-        self._held = latent
+        image = self._image(latent[:, :_CONTEXT_COLUMNS])
+        if self._latest is not None:
+            before = self._latest if self._before is None else np.concatenate([self._before, self._latest], 1)
+            self._before = before[:, -_CONTEXT_COLUMNS:]
+        self._latest = latent
         return image
 
     def finish(self) -> np.ndarray | None:
         """The image of the last block; None if there was none."""
-        return None if self._held is None else self._image(self._held[:, :0])
+        return None if self._latest is None else self._image(self._latest[:, :0])
 
-    def _image(self, after: np.ndarray) -> np.ndarray:
-        joined = np.concatenate([self._before, self._held, after], 1)
-        image = self._synthesise(joined[None]).numpy()[0]
-        first = TOTAL_STRIDE * self._before.shape[1]
-        return image[:, first : first + TOTAL_STRIDE * self._held.shape[1]]
+    def _image(self, after: np.ndarray) -> np.ndarray | None:
+        if self._latest is None:
+            return None
+        parts = [self._latest, after] if self._before is None else [self._before, self._latest, after]
+        image = self._synthesise(np.concatenate(parts, 1)[None]).numpy()[0]
+        first = 0 if self._before is None else TOTAL_STRIDE * self._before.shape[1]
+        return image[:, first : first + TOTAL_STRIDE * self._latest.shape[1]]
 
 
 def synthesise_blocks(module: Any, symbols: Iterable[np.ndarray], step_index: int) -> Iterator[np.ndarray]:
-    """The image of symbols, block by block.
-
-    Args:
-      module: a `FrozenModel`, or one that was loaded.
-      symbols: of all blocks, int32 `[rows, columns, latents]` each.
-      step_index: which step of the grid they have.
-
-    Yields:
-      float32 `[16 rows, 16 columns, channels]`.
-    """
+    """The images of blocks' symbols, int32 `[rows, columns, latents]`, each as of `BlockSynthesis.push`."""
     synthesis = BlockSynthesis(module.dequantize, module.synthesise)
     for block in symbols:
-        image = synthesis.push(block, step_index)
-        if image is not None:
+        if (image := synthesis.push(block, step_index)) is not None:
             yield image
-    image = synthesis.finish()
-    if image is not None:
+    if (image := synthesis.finish()) is not None:
         yield image
+
+
+class ImageCoder:
+    """Codes images to a string and back, each with the finest step whose string is at or under a rate.
+
+        coded = ImageCoder(model)(image[None], 0.5)     # as `FrozenModel.code`, with the rate of real bytes
+
+    Args:
+      model: a loaded model.
+      overhead_bytes: bytes beside the string that the rate includes, as of a header.
+
+    Attributes:
+      estimated_bits: information of the image coded last, by the integers that it was coded with.
+      payload_bits: bits of its string.
+    """
+
+    def __init__(self, model: LoadedModel, overhead_bytes: int = 0):
+        self._module, self._overhead_bits = model.module, 8 * overhead_bytes
+        self._payloads = PayloadCoder(model.module, model.settings["architecture"])
+        tables = model.module.tables
+        self._steps = tables[0].numpy() if tables else np.ones(1, np.float32)
+        self.estimated_bits, self.payload_bits = 0.0, 0
+
+    @property
+    def finest_step(self) -> float:
+        """The finest step of the model's grid."""
+        return float(self._steps[0])
+
+    def __call__(self, images: Any, bpp: Any) -> dict[str, tf.Tensor]:
+        """Codes an image.
+
+        Args:
+          images: float32 `[1, mels, frames, 1]` in [0, 1].
+          bpp: target, bits per pixel.
+
+        Returns:
+          As `FrozenModel.code`: `reconstruction`, decoded from the string, `bpp`, `step_index` and `step`.
+        """
+        image = np.asarray(images)
+        mels, frames = image.shape[1:3]
+        latent = self._module.analyse(tf.constant(image, tf.float32)).numpy()[0]
+        most_bits = float(bpp) * mels * frames - self._overhead_bits
+        kind, data, step = self._payloads.encode_latent(latent, most_bits)
+        self.payload_bits = 8 * len(data)
+        symbols = self._payloads.decode(kind, data, latent.shape, step)
+        self.estimated_bits = self._payloads.estimated_bits(kind, symbols, step)
+        quantized = self._module.dequantize(symbols[None], tf.constant([step]))
+        rate = (self.payload_bits + self._overhead_bits) / (mels * frames)
+        return {
+            "reconstruction": self._module.synthesise(quantized)[:, :mels, :frames],
+            "bpp": tf.constant([rate], tf.float64),
+            "step_index": tf.constant([step]),
+            "step": tf.constant([self._steps[step]]),
+        }
+
+
+def blocks_in(frames: tf.Tensor) -> tf.Tensor:
+    """The number of blocks of so many frames."""
+    return -(-frames // BLOCK_FRAMES)
+
+
+def analyse_in_blocks(analyse: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+    """Latents `[batch, rows, columns, latents]` of images `[batch, height, frames, channels]`, for graphs.
+
+    Memory grows with the images, and by one block for the model's work.
+
+    Args:
+      analyse: a `FrozenModel`'s function of that name.
+      images: float32, of one frame or more.
+    """
+    frames = tf.shape(images)[2]
+
+    def block(number: tf.Tensor) -> tf.Tensor:
+        first = number * BLOCK_FRAMES
+        last = tf.minimum(first + BLOCK_FRAMES, frames)
+        begin, end = tf.maximum(first - CONTEXT_FRAMES, 0), tf.minimum(last + CONTEXT_FRAMES, frames)
+        skipped, columns = (first - begin) // TOTAL_STRIDE, -(-(last - first) // TOTAL_STRIDE)
+        return analyse(images[:, :, begin:end])[:, :, skipped : skipped + columns]
+
+    return _side_by_side(block, blocks_in(frames))
+
+
+def synthesise_in_blocks(synthesise: Callable[[tf.Tensor], tf.Tensor], latents: tf.Tensor) -> tf.Tensor:
+    """Images `[batch, 16 rows, 16 columns, channels]` of latents `[batch, rows, columns, latents]`.
+
+    Args:
+      synthesise: a `FrozenModel`'s function of that name.
+      latents: quantized, float32, of one column or more.
+    """
+    columns = tf.shape(latents)[2]
+
+    def block(number: tf.Tensor) -> tf.Tensor:
+        first = number * _BLOCK_COLUMNS
+        last = tf.minimum(first + _BLOCK_COLUMNS, columns)
+        begin, end = tf.maximum(first - _CONTEXT_COLUMNS, 0), tf.minimum(last + _CONTEXT_COLUMNS, columns)
+        images = synthesise(latents[:, :, begin:end])
+        skipped = TOTAL_STRIDE * (first - begin)
+        return images[:, :, skipped : skipped + TOTAL_STRIDE * (last - first)]
+
+    return _side_by_side(block, blocks_in(TOTAL_STRIDE * columns))
+
+
+def _side_by_side(block: Callable[[tf.Tensor], tf.Tensor], count: tf.Tensor) -> tf.Tensor:
+    """The blocks `[batch, height, width, channels]` of numbers 0 to before count, joined along the width."""
+    parts = tf.TensorArray(tf.float32, count, infer_shape=False)
+    number = tf.constant(0)
+    _, parts = tf.while_loop(
+        lambda number, parts: number < count,
+        # What TensorArray joins is the first axis.
+        lambda number, parts: (number + 1, parts.write(number, tf.transpose(block(number), [2, 0, 1, 3]))),
+        (number, parts),
+        parallel_iterations=1,
+    )
+    return tf.transpose(parts.concat(), [1, 2, 0, 3])

@@ -1,7 +1,7 @@
-"""A frozen model: the transforms with their integer tables, in stock TensorFlow operations only.
+"""Frozen models: the transforms with their integer tables, in stock TensorFlow operations only.
 
-This is what is exported, served, scored and coded with.  It holds no Keras object and no operation of
-tensorflow-compression, so that an unmodified TensorFlow Serving can run it.
+They are what is exported, served, scored and coded with. They hold no Keras object and no operation of
+tensorflow-compression, so that an unmodified TensorFlow Serving can run them.
 """
 
 from __future__ import annotations
@@ -9,15 +9,28 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfnoise.audio import FrontEnd
 from tfnoise.autoencoder import Autoencoder
-from tfnoise.codec.rate_choice import choose_steps
-from tfnoise.codec.tables import PRECISION_BITS, IntegerTables, build_tables
+from tfnoise.codec.entropy import PRECISION_BITS, IntegerTables, build_tables
+from tfnoise.codec.step_choice import choose_step
+from tfnoise.errors import InputError
 from tfnoise.layers import LevelsBottleneck, pad_to_stride
+from tfnoise.layers.transforms import TOTAL_STRIDE
+
+FORMAT = "tfnoise-model"
+FORMAT_VERSION = 1
+SETTINGS_FILE = "tfnoise.json"
+"""The asset of a SavedModel that holds its settings."""
+
+PRECISIONS = ("float32", "bfloat16")
 
 
 class FrozenModel(tf.Module):
@@ -65,12 +78,12 @@ class FrozenModel(tf.Module):
         def synthesise(quantized: tf.Tensor) -> tf.Tensor:
             return model.synthesis(quantized, training=False)
 
+        quantizer: _Levels | _Steps
         if isinstance(model.bottleneck, LevelsBottleneck):
-            self.tables = []
             quantizer = _Levels(model.bottleneck)
         else:
             quantizer = _Steps(tables or build_tables(model.bottleneck.prior, latents))
-            self.tables = quantizer.variables
+        self.tables: list[tf.Variable] = quantizer.variables
         self._quantizer, self.steps = quantizer, quantizer.count
 
         def code(image: tf.Tensor, bpp: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -78,7 +91,7 @@ class FrozenModel(tf.Module):
             pixels = tf.cast(height * width, tf.float32)
             values = analyse(image)
             bits = quantizer.bits_by_step(values)
-            index = choose_steps(bits, tf.fill(tf.shape(bits)[:1], bpp * pixels), 1)
+            index = choose_step(bits, tf.fill(tf.shape(bits)[:1], bpp * pixels), 1)
             quantized = quantizer.dequantize(quantizer.symbols(values, index), index)
             return {
                 "reconstruction": synthesise(quantized)[:, :height, :width],
@@ -119,6 +132,7 @@ class _Levels:
 
     def __init__(self, bottleneck: LevelsBottleneck):
         self.bottleneck = bottleneck
+        self.variables: list[tf.Variable] = []
 
     def bits_by_step(self, latent: tf.Tensor) -> tf.Tensor:
         return self.bottleneck.counted_bits(latent)[:, None]
@@ -132,7 +146,7 @@ class _Levels:
     def step(self, index: tf.Tensor) -> tf.Tensor:
         return tf.ones_like(index, tf.float32)
 
-    def limits_of(self, index: tf.Tensor) -> None:
+    def limits_of(self, index: tf.Tensor) -> tf.Tensor | None:
         return None
 
 
@@ -143,16 +157,8 @@ class _Steps:
         self.steps = tf.Variable(tables.steps, trainable=False, name="steps")
         self.limits = tf.Variable(tables.limits, trainable=False, name="limits")
         self.counts = tf.Variable(tables.counts, trainable=False, name="counts")
-        self.starts = tables.starts
-        self.channels = tables.channels
-
-    @property
-    def count(self) -> int:
-        return len(self.starts)
-
-    @property
-    def variables(self) -> list[tf.Variable]:
-        return [self.steps, self.limits, self.counts]
+        self.variables = [self.steps, self.limits, self.counts]
+        self.starts, self.channels, self.count = tables.starts, tables.channels, len(tables.starts)
 
     def bits_by_step(self, latent: tf.Tensor) -> tf.Tensor:
         channel = tf.range(self.channels)
@@ -186,3 +192,151 @@ def _symbols(latent: tf.Tensor, step: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
     bound = tf.cast(limit, tf.float32)
     symbols = tf.cast(tf.clip_by_value(tf.round(latent / step), -bound, bound), tf.int32)
     return tf.clip_by_value(symbols, -limit, limit)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """An exported model, ready to use.
+
+    Attributes:
+      name: name of the folder above the version.
+      path: the version's folder.
+      settings: the exporter's settings: architecture, front end, bpp, fingerprint, training.
+      module: the restored `FrozenModel` functions (`analyse`, `synthesise`, `bits_by_step`, `code`).
+    """
+
+    name: str
+    path: Path
+    settings: dict[str, Any]
+    module: Any
+
+    @property
+    def front_end(self) -> FrontEnd:
+        """The front end whose images the model codes."""
+        return FrontEnd.from_dict(self.settings["front_end"])
+
+    @property
+    def bpp(self) -> float:
+        """The rate the model was trained for, bits per pixel."""
+        return float(self.settings["architecture"]["bpp"])
+
+
+def versions(model_folder: Path) -> list[int]:
+    """The versions in a model's folder, ascending."""
+    if not model_folder.is_dir():
+        return []
+    folders = [entry.name for entry in model_folder.iterdir() if entry.is_dir()]
+    return sorted(int(name) for name in folders if name.isdigit())
+
+
+def resolve(path: str | Path) -> Path:
+    """The version's folder that `path` means: itself, or the highest version within.
+
+    Raises:
+      InputError: no such folder, or no model in it.
+    """
+    folder = Path(path)
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    if not folder.is_dir():
+        raise InputError(f"{path}: no such model folder; bin/train makes one")
+    exported = [
+        version for version in versions(folder) if (folder / str(version) / "saved_model.pb").is_file()
+    ]
+    if not exported:
+        raise InputError(
+            f"{path}: no SavedModel in this folder; give the NAME or NAME/VERSION that bin/train wrote"
+        )
+    return folder / str(exported[-1])
+
+
+def load(path: str | Path) -> LoadedModel:
+    """Loads an exported model from `EXPORT_DIR/NAME` (highest version) or `EXPORT_DIR/NAME/VERSION`.
+
+    Raises:
+      InputError: nothing there, not one of ours, or damaged.
+    """
+    folder = resolve(path)
+    settings = read_settings(folder)
+    try:
+        module = tf.saved_model.load(str(folder))
+    except Exception as error:  # TensorFlow raises a dozen types for a damaged SavedModel
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        raise InputError(f"{folder}: damaged SavedModel ({reason}); export the model anew") from None
+    resolved = folder.resolve()
+    name = resolved.parent.name if resolved.name.isdigit() else resolved.name
+    return LoadedModel(name, folder, settings, module)
+
+
+def find(fingerprint: str, folders: Sequence[str | Path]) -> Path | None:
+    """The version's folder of the model with a fingerprint, among all versions of all models below folders.
+
+    Args:
+      fingerprint: 32 hexadecimal digits.
+      folders: EXPORT_DIRs, searched in order; absent ones are ignored.
+    """
+    for folder in map(Path, folders):
+        for model in sorted(folder.iterdir()) if folder.is_dir() else []:
+            for version in versions(model):
+                try:
+                    if read_settings(model / str(version))["fingerprint"] == fingerprint:
+                        return model / str(version)
+                except InputError:
+                    continue
+    return None
+
+
+def read_settings(version_folder: Path) -> dict[str, Any]:
+    """The settings inside an exported model, without loading it.
+
+    Raises:
+      InputError: the SavedModel is not one of ours, or of a later format.
+    """
+    asset = version_folder / "assets" / SETTINGS_FILE
+    try:
+        settings = json.loads(asset.read_text())
+        ours = settings["format"] == FORMAT
+        version = settings["format_version"]
+        FrontEnd.from_dict(settings["front_end"])
+        float(settings["architecture"]["bpp"])
+    except (OSError, ValueError, KeyError, TypeError):
+        ours, version = False, None
+    if not ours:
+        raise InputError(
+            f"{version_folder}: a SavedModel, but not one that tfnoise exported; make one with bin/train"
+        )
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{version_folder}: model format {version}, this tfnoise reads {FORMAT_VERSION}; update tfnoise"
+        )
+    return settings
+
+
+def synthesis_in(precision: str, model: LoadedModel) -> Callable[[tf.Tensor], tf.Tensor]:
+    """`FrozenModel.synthesise` with convolutions in a precision, which never changes symbols.
+
+    Args:
+      precision: "float32", or "bfloat16" with float32 accumulation.
+      model: a loaded model.
+
+    Raises:
+      ValueError: the precision is unknown.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
+    if precision == "float32":
+        return model.module.synthesise
+    policy = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        twin = Autoencoder.from_config(model.settings["architecture"])
+        twin(tf.zeros([1, TOTAL_STRIDE, TOTAL_STRIDE, twin.get_config()["image_channels"]]))
+    finally:
+        tf.keras.mixed_precision.set_global_policy(policy)
+    variables = [*twin.analysis.variables, *twin.synthesis.variables]
+    for variable, value in zip(variables, model.module.weights):
+        variable.assign(value)
+    return tf.function(
+        lambda latent: tf.cast(twin.synthesis(latent, training=False), tf.float32),
+        [tf.TensorSpec([None, None, None, twin.analysis.latent_channels], tf.float32)],
+    )

@@ -12,8 +12,8 @@ import tensorflow as tf
 from tfnoise.audio import FrontEnd
 from tfnoise.audio.files import LARGEST_VALUE
 from tfnoise.codec import bitstring
-from tfnoise.codec.decompression import HIGHEST_REFERENCE_DB
-from tfnoise.codec.packed import packed_bytes
+from tfnoise.codec.decoder import HIGHEST_REFERENCE_DB
+from tfnoise.codec.format.bitstring import packed_bytes
 from tfnoise.layers.transforms import TOTAL_STRIDE
 
 MOST_PIXELS = 2**22

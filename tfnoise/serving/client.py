@@ -12,7 +12,7 @@ import numpy as np
 from tfnoise.audio import FrontEnd, resample
 from tfnoise.audio.resample import fitted
 from tfnoise.codec import Codec
-from tfnoise.codec.container import read_header
+from tfnoise.codec.format import read_header
 from tfnoise.errors import InputError
 from tfnoise.serving.checks import MOST_PIXELS
 from tfnoise.serving.connections import Connection, ServerError, Values

@@ -14,8 +14,8 @@ import tfnoise
 from tfnoise.audio import FrontEnd
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.codec import FrozenModel, LoadedModel, versions
-from tfnoise.codec.loading import FORMAT, FORMAT_VERSION, SETTINGS_FILE
-from tfnoise.codec.tables import IntegerTables
+from tfnoise.codec.entropy import IntegerTables
+from tfnoise.codec.frozen import FORMAT, FORMAT_VERSION, SETTINGS_FILE
 from tfnoise.errors import InputError
 from tfnoise.files import locked, replacing
 from tfnoise.layers.transforms import TOTAL_STRIDE

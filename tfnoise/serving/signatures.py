@@ -32,11 +32,10 @@ from tfnoise.audio import (
     reference_db,
 )
 from tfnoise.codec import FrozenModel, bitstring
-from tfnoise.codec.endless import full_scale_db
-from tfnoise.codec.graph_blocks import analyse_in_blocks, blocks_in, synthesise_in_blocks
-from tfnoise.codec.loudness import correction_db, energy
-from tfnoise.codec.packed import pack, packed_bits, unpack
-from tfnoise.codec.rate_choice import choose_steps
+from tfnoise.codec.blocks import analyse_in_blocks, blocks_in, synthesise_in_blocks
+from tfnoise.codec.format.bitstring import pack, packed_bits, unpack
+from tfnoise.codec.level_correction import correction_db, energy, full_scale_db
+from tfnoise.codec.step_choice import choose_step
 from tfnoise.layers.transforms import TOTAL_STRIDE
 from tfnoise.serving import checks
 
@@ -198,7 +197,7 @@ class Signatures:
         by_step = self._module.bits_by_step(latent)
         shape = tf.shape(image)
         pixels = tf.cast(shape[1] * shape[2], tf.float32)
-        index = choose_steps(by_step, rates * pixels, blocks_in(shape[2]))
+        index = choose_step(by_step, rates * pixels, blocks_in(shape[2]))
         bits = tf.gather(by_step, index, batch_dims=1)
         outputs = {"bpp": bits / pixels, "step": self._module.step(index)}
         return index, self._module.symbols(latent, index), outputs

@@ -1,8 +1,8 @@
-"""How loud a coded sound comes back, as far as its spectrogram tells, and what the reference can do about it.
+"""The level of decoded sound, by the energy of its spectrogram, and its correction by the file's reference.
 
 A coded image is smoother than its original, and the mean of decibels is below that of powers: sounds of
-sparse peaks, as dry speech, come back several decibels too quiet. Making all as loud as they were would move
-most of the spectrum away from the original, so that only what is beyond a limit is made up for.
+sparse peaks, as dry speech, are decoded several decibels too quiet. Correcting all of it would move most of
+the spectrum away from the original, so that only the error beyond a limit is corrected.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.audio import FrontEnd, image_to_mel, mel_filterbank
+from tfnoise.audio import FrontEnd, image_to_mel, mel_filterbank, mel_spectrogram, reference_db
 
 LARGEST_ERROR_DB = 2.0
-"""By how much the energy of a coded spectrogram may differ; the phase can take 3 dB more."""
+"""The largest error of a coded spectrogram's energy that is left; the phase can take 3 dB more."""
 
 
-class Loudness:
-    """Sums up the energy of a spectrogram and of what a decoder makes of it.
+class LevelCorrection:
+    """Sums the energy of a spectrogram and of its decoded image.
 
     Args:
-      front_end: of both.
-      reference_db: what 1 in the images stands for.
+      front_end: front end of both.
+      reference_db: level that 1 in the images stands for, dB.
     """
 
     def __init__(self, front_end: FrontEnd, reference_db: float):
@@ -32,20 +32,22 @@ class Loudness:
         self._original, self._decoded = 0.0, 0.0
 
     def add(self, mel: np.ndarray, image: np.ndarray) -> None:
-        """Takes a piece.
-
-        Args:
-          mel: of the original, `[mels, frames]`.
-          image: what it is decoded to, `[mels, frames, 1]`.
-        """
+        """Takes a piece of the original, `mel [mels, frames]`, and its decoded image `[mels, frames, 1]`."""
         decoded = image_to_mel(image, self._reference_db, self._front_end)
         self._original += float(energy(tf.constant(mel), self._front_end))
         self._decoded += float(energy(decoded, self._front_end))
 
     @property
     def correction_db(self) -> float:
-        """What to add to the reference; see the function."""
+        """The dB to add to the reference; see the function."""
         return float(correction_db(self._original, self._decoded))
+
+
+def full_scale_db(front_end: FrontEnd) -> float:
+    """The reference of a sine at full scale, in the middle of the front end's lower half of frequencies."""
+    times = np.arange(4 * front_end.n_fft) / front_end.sample_rate_hz
+    sine = np.sin(2 * np.pi * (front_end.sample_rate_hz / 8) * times)
+    return float(reference_db(mel_spectrogram(sine, front_end), front_end))
 
 
 def energy(mel: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
@@ -55,14 +57,14 @@ def energy(mel: tf.Tensor, front_end: FrontEnd) -> tf.Tensor:
 
 
 def correction_db(original: tf.Tensor, decoded: tf.Tensor) -> tf.Tensor:
-    """What to add to a reference, so that the error is at most LARGEST_ERROR_DB; 0 if it is.
+    """The dB to add to a reference so that the level's error is at most LARGEST_ERROR_DB, float64 `[...]`.
+
+    >>> float(correction_db(100.0, 10.0))  # 10 dB too quiet
+    8.0
 
     Args:
-      original: its energy, float64 `[...]`.
-      decoded: that of what it is decoded to.
-
-    Returns:
-      dB, float64 `[...]`.
+      original: energy of the original, float64 `[...]`.
+      decoded: energy of the decoded spectrogram, float64 `[...]`.
     """
     original, decoded = tf.cast(original, tf.float64), tf.cast(decoded, tf.float64)
     # Silence divides nothing, and its ratio counts as 1.
@@ -73,7 +75,7 @@ def correction_db(original: tf.Tensor, decoded: tf.Tensor) -> tf.Tensor:
 
 @functools.lru_cache(maxsize=8)
 def _weights(front_end: FrontEnd) -> np.ndarray:
-    """What bands count in the energy of all bins: their filters, so weighted, add up to 1, nearly."""
+    """Weights of the bands in the energy of all bins: the filters, so weighted, nearly sum to 1."""
     filters = mel_filterbank(front_end).astype(np.float64)
     weights = np.linalg.lstsq(filters.T, np.ones(filters.shape[1]), rcond=None)[0]
     return np.maximum(weights, 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -70,7 +71,7 @@ class IntegerTables:
         return counts.reshape(self.channels, width).astype(np.int32)
 
 
-def build_tables(prior, channels: int) -> IntegerTables:
+def build_tables(prior: Any, channels: int) -> IntegerTables:
     """The integer tables of a factorized prior (`tfc.NoisyDeepFactorized`), for every step of the grid.
 
     The probability of symbol k is `CDF((k + 1/2) step) - CDF((k - 1/2) step)` of the density under the
