@@ -15,12 +15,15 @@ from tfnoise.autoencoder import Autoencoder
 FRONT_END = FrontEnd(sample_rate_hz=8000, n_fft=512, hop=128, mels=48)
 
 
-def tiny_autoencoder(bottleneck: str = "entropy", mels: int = FRONT_END.mels, **options: Any) -> Autoencoder:
+def tiny_autoencoder(
+    bottleneck: str = "entropy", mels: int = FRONT_END.mels, gain: float = 10, **options: Any
+) -> Autoencoder:
     """A built autoencoder of 8 filters, the same for the same arguments.
 
     Args:
       bottleneck: "entropy" or "levels".
       mels: height of its images.
+      gain: factor of the latents of "entropy".
       **options: of `Autoencoder`, in place of 8 filters and .25 bits per pixel.
     """
     tf.keras.utils.set_random_seed(5)
@@ -29,7 +32,7 @@ def tiny_autoencoder(bottleneck: str = "entropy", mels: int = FRONT_END.mels, **
     if bottleneck == "entropy":
         # Untrained latents are so small that every step quantizes them to zeros.
         kernel = model.analysis.stages[-1].kernel
-        kernel.assign(kernel * 10)
+        kernel.assign(kernel * gain)
     return model
 
 

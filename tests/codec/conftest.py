@@ -1,33 +1,20 @@
-"""Tiny exported models of both bottlenecks, untrained but with latents that are not all zero."""
+"""Tiny exported models of both bottlenecks."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
-from tfnoise.audio import FrontEnd
-from tfnoise.autoencoder import Autoencoder
-from tfnoise.serving import export_model
-
-FRONT_END = FrontEnd(sample_rate_hz=8000, n_fft=512, hop=128, mels=48)
-
-
-def _exported(folder: Path, bottleneck: str) -> Path:
-    tf.keras.utils.set_random_seed(2)
-    model = Autoencoder(bottleneck=bottleneck, bpp=0.125, filters=8)
-    model(tf.zeros([1, 48, 32, 1]))
-    if bottleneck == "entropy":
-        kernel = model.analysis.stages[-1].kernel
-        kernel.assign(kernel * 30)
-    return export_model(model, FRONT_END, folder / "saved_models" / bottleneck, {})
+from tests.tiny_models import FRONT_END as FRONT_END
+from tests.tiny_models import exported_once
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory) -> Path:
+def models(run_folder: Path) -> Path:
     """A folder with saved_models/entropy/1 and saved_models/levels/1."""
-    folder = tmp_path_factory.mktemp("models")
+    folder = run_folder / "codec"
+    (folder / "saved_models").mkdir(parents=True, exist_ok=True)
     for bottleneck in ("entropy", "levels"):
-        _exported(folder, bottleneck)
+        exported_once(folder / "saved_models", bottleneck, bottleneck, bpp=0.125, gain=30)
     return folder

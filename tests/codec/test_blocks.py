@@ -46,9 +46,9 @@ def test_no_seam_shows(frozen, image):
     assert whole.step_index == 0 and whole.reconstruction.shape == image.shape
     expected = frozen.code(image[None], 10.0)["reconstruction"].numpy()[0]
     np.testing.assert_allclose(whole.reconstruction, expected, atol=1e-5)
-    told = []
-    blocks = code_in_blocks(frozen, image, 10.0, 64, lambda: told.append(1))
-    assert len(told) == 2 * 5 and blocks.bpp == pytest.approx(whole.bpp, rel=1e-3)
+    calls = []
+    blocks = code_in_blocks(frozen, image, 10.0, 64, lambda: calls.append(1))
+    assert len(calls) == 2 * 5 and blocks.bpp == pytest.approx(whole.bpp, rel=1e-3)
     np.testing.assert_allclose(blocks.reconstruction, expected, atol=0.02)
     assert np.mean(np.abs(blocks.reconstruction - expected)) < 1e-4
 

@@ -1,4 +1,4 @@
-"""Sound to bytes and back: exact lengths, exact symbols, rates that are kept, damage that is told."""
+"""Sound to bytes and back: exact lengths, exact symbols, rates that are kept, damage that is reported."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def sound() -> np.ndarray:
 def test_the_originals_rate_and_exact_length(coder, sound, rate_hz, shape):
     waveform = np.resize(sound, shape)
     data = coder.compress(waveform, rate_hz)
-    found, found_hz = coder.decompress(data, iterations=1)
-    assert found_hz == rate_hz and found.dtype == np.float32 and np.all(np.isfinite(found))
-    assert found.shape == (shape if len(shape) == 1 or shape[1] > 1 else shape[:1])
+    decoded, decoded_hz = coder.decompress(data, iterations=1)
+    assert decoded_hz == rate_hz and decoded.dtype == np.float32 and np.all(np.isfinite(decoded))
+    assert decoded.shape == (shape if len(shape) == 1 or shape[1] > 1 else shape[:1])
     assert summary(data).intact
 
 
@@ -51,27 +51,27 @@ def test_the_decoders_symbols_are_the_encoders(coder, sound, monkeypatch):
         coder._payloads, "encode", lambda symbols, step: sent.append(symbols) or encode(symbols, step)
     )
     data = coder.compress(np.stack([sound, sound[::-1]], 1), 8000)
-    found = list(coder.symbols_of(io.BytesIO(data)))
+    decoded = list(coder.symbols_of(io.BytesIO(data)))
     sent = sent[-6:]
-    assert [block.number for block in found] == list(range(6))
-    for block, expected in zip(found, sent):
+    assert [block.number for block in decoded] == list(range(6))
+    for block, expected in zip(decoded, sent):
         np.testing.assert_array_equal(block.symbols, expected)
     assert len(np.unique(np.concatenate([block.ravel() for block in sent]))) > 1
 
 
 @pytest.mark.parametrize("bpp", [0.05, 0.125, 0.5, 1.0])
 def test_the_payload_keeps_the_rate_and_is_near_it(entropy, sound, bpp):
-    found = summary(entropy.compress(sound, 8000, bpp))
-    pixels = 48 * found.header.frames
-    rate = 8 * found.payload_bytes / pixels
+    counts = summary(entropy.compress(sound, 8000, bpp))
+    pixels = 48 * counts.header.frames
+    rate = 8 * counts.payload_bytes / pixels
     assert rate <= bpp
-    assert rate >= 0.85 * bpp or found.header.step_index == 0
+    assert rate >= 0.85 * bpp or counts.header.step_index == 0
 
 
 def test_levels_cost_their_bound(models, sound):
     coder = Codec.load(models / "saved_models" / "levels")
-    found = summary(coder.compress(sound, 8000))
-    assert 8 * found.payload_bytes <= 0.125 * 48 * found.header.padded(found.header.frames)
+    counts = summary(coder.compress(sound, 8000))
+    assert 8 * counts.payload_bytes <= 0.125 * 48 * counts.header.padded(counts.header.frames)
     with pytest.raises(InputError, match="fixed levels, always at 0.125 bpp; leave bpp out"):
         coder.compress(sound, 8000, bpp=0.5)
 
@@ -79,8 +79,8 @@ def test_levels_cost_their_bound(models, sound):
 def test_silence_stays_silence_and_costs_least(coder):
     data = coder.compress(np.zeros(5000, np.float32), 44100)
     assert len(data) <= len(coder.compress(np.sin(np.arange(5000)).astype(np.float32), 44100))
-    found, _ = coder.decompress(data)
-    assert found.shape == (5000,) and np.all(found == 0)
+    decoded, _ = coder.decompress(data)
+    assert decoded.shape == (5000,) and np.all(decoded == 0)
     assert len(data) == 82 and coder.estimated_bits(io.BytesIO(data)) == 0
 
 
@@ -90,7 +90,7 @@ def test_same_bytes_twice(coder, sound):
     np.testing.assert_array_equal(coder.decompress(data)[0], coder.decompress(data)[0])
 
 
-def test_damage_costs_a_block_and_is_told(entropy, sound, monkeypatch):
+def test_damage_costs_a_block_and_is_reported(entropy, sound, monkeypatch):
     monkeypatch.setattr(encoder, "BLOCK_FRAMES", 64)
     data = entropy.compress(sound, 8000)
     whole, _ = entropy.decompress(data, iterations=1)

@@ -95,18 +95,20 @@ def test_round_trips():
         blocks = blocks_of(header, 40, end.frames if end else None, seed)
         data = file_of(header, blocks, end)
         kinds.add((header.open, header.step_index is None, len(blocks) > 3))
-        found, items = read(data)
-        assert found == header and write_header(found) == data[:HEADER_BYTES]
+        header_read, items = read(data)
+        assert header_read == header and write_header(header_read) == data[:HEADER_BYTES]
         assert items == [*blocks, *([end] if end else [])]
         stream = Pipe(data)
         assert read_header(stream) == header
         assert list(read_blocks(stream, header)) == items
         assert reseal(data) == data
-        told = summary(data)
-        assert told.intact and told.blocks == len(blocks) and told.lost == 0
-        assert told.payload_bytes == sum(len(block.payload) for block in blocks)
-        assert told.payload_bytes + told.framing_bytes == len(data)
-        assert (told.samples, told.frames) == dataclasses.astuple(end or End(header.samples, header.frames))
+        counts = summary(data)
+        assert counts.intact and counts.blocks == len(blocks) and counts.lost == 0
+        assert counts.payload_bytes == sum(len(block.payload) for block in blocks)
+        assert counts.payload_bytes + counts.framing_bytes == len(data)
+        assert (counts.samples, counts.frames) == dataclasses.astuple(
+            end or End(header.samples, header.frames)
+        )
     assert len(kinds) == 8
 
 

@@ -98,9 +98,9 @@ def test_every_truncation_is_told_and_what_is_there_comes():
                 read_header(cut)
             if length >= HEADER_BYTES:
                 stream = Pipe(cut)
-                found = read_header(stream)
+                header_read = read_header(stream)
                 with pytest.raises(BitstreamError, match="cut short"):
-                    list(read_blocks(stream, found))
+                    list(read_blocks(stream, header_read))
             continue
         whole = [number for number, span in enumerate(spans) if span.stop <= length]
         items = read(cut)[1]
@@ -145,15 +145,15 @@ def test_blocks_out_of_place(order, numbers, extras):
     head, parts = parts_of(header, blocks)
     data = head + b"".join(b"junk" if name == "junk" else parts[name] for name in order)
     items = read(data)[1]
-    told = [item for item in items if isinstance(item, DamagedBlock) and item.number is None]
-    placed = [item for item in items if item not in told]
+    unnumbered = [item for item in items if isinstance(item, DamagedBlock) and item.number is None]
+    placed = [item for item in items if item not in unnumbered]
     assert "".join("x" if isinstance(item, DamagedBlock) else str(item.number) for item in placed) == numbers
     assert [item.number for item in placed] == list(range(5))
     assert [item for item in placed if isinstance(item, Block)] == [
         block for block in blocks if str(block.number) in numbers
     ]
-    assert all(item.frames == 0 for item in told) and len(told) == len(extras)
-    for item, extra in zip(told, extras):
+    assert all(item.frames == 0 for item in unnumbered) and len(unnumbered) == len(extras)
+    for item, extra in zip(unnumbered, extras):
         assert extra in item.problem
     result = summary(data)
     assert not result.intact and result.lost == numbers.count("x") and "\n" not in result.first_problem
@@ -197,13 +197,13 @@ def test_ends_that_do_not_fit_are_no_ends():
         items = read(head + b"".join(parts) + write_end(wrong, header))[1]
         assert items[:6] == blocks and len(items) == 8
         assert "does not fit" in items[6].problem and "no valid end record" in items[7].problem
-    forged = bytearray(write_end(end, header))
-    forged[-14:-8] = b"\xff" * 6  # its samples
-    items = read(reseal(head + b"".join(parts) + bytes(forged)))[1]
+    corrupt = bytearray(write_end(end, header))
+    corrupt[-14:-8] = b"\xff" * 6  # its samples
+    items = read(reseal(head + b"".join(parts) + bytes(corrupt)))[1]
     assert items[:6] == blocks and "does not fit" in items[6].problem and len(items) == 8
 
 
-def forged_block(header: Header, kind: int, length: int, number: int, payload: bytes) -> bytes:
+def block_bytes(header: Header, kind: int, length: int, number: int, payload: bytes) -> bytes:
     fields = (kind << 22 | length).to_bytes(3, "little") + number.to_bytes(4, "little")
     framing = fields + binascii.crc_hqx(fields, header.crc & 0xFFFF).to_bytes(2, "little")
     return framing + payload + zlib.crc32(framing + payload, header.crc).to_bytes(4, "little")
@@ -219,10 +219,10 @@ def forged_block(header: Header, kind: int, length: int, number: int, payload: b
         (2, 10, 5),  # an end where there is none
     ],
 )
-def test_forged_blocks_hide_no_others(kind, length, number):
+def test_corrupt_blocks_hide_no_others(kind, length, number):
     header, blocks, _ = five_blocks()
     head, parts = parts_of(header, blocks)
-    parts[1] = forged_block(header, kind, length, number, bytes(10 if kind == 2 else 5))
+    parts[1] = block_bytes(header, kind, length, number, bytes(10 if kind == 2 else 5))
     items = read(head + b"".join(parts))[1]
     assert [item for item in items if isinstance(item, Block)] == [blocks[0], *blocks[2:]]
     assert items[1].number == 1 and len(items) == 5
@@ -260,15 +260,15 @@ def test_random_corruption_does_no_harm(make, sealed):
                 changed[at:at] = changed[copied : copied + 5 * length]
         changed = reseal(bytes(changed)) if sealed else bytes(changed)
         try:
-            told = summary(changed)
+            counts = summary(changed)
         except BitstreamError as error:
             refused += 1
             assert "\n" not in str(error)
             continue
-        wrong += not told.intact
-        assert told.blocks + told.lost <= (len(changed) + 65536) / 13
+        wrong += not counts.intact
+        assert counts.blocks + counts.lost <= (len(changed) + 65536) / 13
         if not sealed:
-            assert told.intact == (changed == data) and told.header == header
+            assert counts.intact == (changed == data) and counts.header == header
     assert refused and wrong and time.monotonic() - begin < 60
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
@@ -277,7 +277,7 @@ def test_random_corruption_does_no_harm(make, sealed):
 def test_long_garbage_takes_time_in_proportion_and_no_memory():
     """Bytes that look like blocks, each of which claims more than the rest of the file, and others."""
     header = header_of(2**30, frames_per_block=16384)
-    giant = forged_block(header, 1, 4_000_000, 1, b"")
+    giant = block_bytes(header, 1, 4_000_000, 1, b"")
     block = Block(header.blocks - 1, header.frames_in(header.blocks - 1), Kind.PACKED, b"x")
     for filling in (giant * (100_000 // len(giant)), bytes(100_000), b"\xff" * 100_000):
         data = write_header(header) + filling + write_block(block, header)

@@ -25,17 +25,17 @@ KINDS = {"mono": "RANGE_CODED", "levels": "RANGE_CODED", "levels_packed": "PACKE
 
 @pytest.fixture(scope="module")
 def codecs(tmp_path_factory) -> dict[str, Codec]:
-    """By fingerprint, found as bin/decompress finds them."""
+    """By fingerprint, by_fingerprint as in bin/decompress."""
     folder = tmp_path_factory.mktemp("golden") / "saved_models"
     for archive in GOLDEN.glob("*.zip"):
         assert archive.stat().st_size < 300_000
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(folder)
-    found = {}
+    by_fingerprint = {}
     for name in FILES:
         fingerprint = read_header((GOLDEN / f"{name}.tfn").read_bytes()).fingerprint
-        found[fingerprint] = Codec.load(find(fingerprint, [folder]))
-    return found
+        by_fingerprint[fingerprint] = Codec.load(find(fingerprint, [folder]))
+    return by_fingerprint
 
 
 @pytest.mark.parametrize("name", FILES)

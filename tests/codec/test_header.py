@@ -78,7 +78,7 @@ NAN = bytes.fromhex("0000c07f")
         (63, b"\x03", "frames_per_block must be a multiple"),
     ],
 )
-def test_refuses_forged_headers(offset, value, message):
+def test_refuses_corrupt_headers(offset, value, message):
     data = reseal(GOLDEN[:offset] + value + GOLDEN[offset + len(value) :])
     assert len(data) == len(GOLDEN)
     with pytest.raises(BitstreamError, match=message) as caught:

@@ -32,15 +32,15 @@ def files(codecs) -> list[tuple[Codec, bytes]]:
     stereo = np.stack([sound, sound[::-1]], 1)
     before, encoder.BLOCK_FRAMES = encoder.BLOCK_FRAMES, 64
     try:
-        found = []
+        coded = []
         for codec in codecs.values():
-            found.append((codec, codec.compress(sound, 8000)))
-            found.append((codec, codec.compress(stereo, 11025)))
+            coded.append((codec, codec.compress(sound, 8000)))
+            coded.append((codec, codec.compress(stereo, 11025)))
             stream = codec.compress_stream([stereo], 8000, 2, block_frames=64)
-            found.append((codec, b"".join(stream)))
+            coded.append((codec, b"".join(stream)))
     finally:
         encoder.BLOCK_FRAMES = before
-    return found
+    return coded
 
 
 def corrupted(data: bytes, others: list[bytes], random: np.random.Generator) -> bytes:
@@ -76,7 +76,7 @@ def test_two_thousand_corruptions(files):
     random = np.random.default_rng(0)
     originals = [data for _, data in files]
     whole = [codec.decompress(data, iterations=0)[0] for codec, data in files]
-    counted = {"refused": 0, "told": 0, "the same": 0, "forged": 0}
+    counted = {"refused": 0, "reported": 0, "the same": 0, "resealed": 0}
     slowest_s = 0.0
 
     def all_of_them() -> None:
@@ -84,38 +84,38 @@ def test_two_thousand_corruptions(files):
         for trial in range(TRIALS):
             which = int(random.integers(len(files)))
             codec, data = files[which]
-            forged = trial % 2 == 1
+            resealed = trial % 2 == 1
             hostile = corrupted(data, originals, random)
-            hostile = reseal(hostile) if forged else hostile
+            hostile = reseal(hostile) if resealed else hostile
             begin = time.monotonic()
-            with warnings.catch_warnings(record=True) as told:
+            with warnings.catch_warnings(record=True) as reported:
                 warnings.simplefilter("always")
                 try:
                     on_damage = "conceal" if trial % 4 < 2 else "raise"
-                    found, _ = codec.decompress(hostile, on_damage, iterations=0)
+                    decoded, _ = codec.decompress(hostile, on_damage, iterations=0)
                 except BitstreamError:
                     counted["refused"] += 1
                 else:
-                    assert np.all(np.isfinite(found))
-                    if any("damaged" in str(warning.message) for warning in told):
-                        counted["told"] += 1
-                    elif not forged:
+                    assert np.all(np.isfinite(decoded))
+                    if any("damaged" in str(warning.message) for warning in reported):
+                        counted["reported"] += 1
+                    elif not resealed:
                         # Spliced with another whole file it may be that one.
                         assert hostile == data or hostile in originals, (trial, which)
-                        assert hostile != data or np.array_equal(found, whole[which])
+                        assert hostile != data or np.array_equal(decoded, whole[which])
                         counted["the same"] += 1
                     else:
-                        counted["forged"] += 1
+                        counted["resealed"] += 1
             slowest_s = max(slowest_s, time.monotonic() - begin)
 
     grown = growth_bytes(all_of_them)
     assert grown is None or grown < 512e6
     assert slowest_s < 30
-    assert counted["refused"] > 300 and counted["told"] > 300 and counted["forged"] > 50, counted
+    assert counted["refused"] > 300 and counted["reported"] > 300 and counted["resealed"] > 50, counted
 
 
 def test_giant_but_consistent_claims_cost_nothing(files):
-    """A forger who makes all numbers of a header fit together still has to bring bytes for the blocks."""
+    """A header that makes all numbers of a header fit together still needs bytes for the blocks."""
     codec, data = files[0]
     for frames in (2**20, 2**24, 2**31):
         for rate_hz in (8000, 1_000_000):

@@ -30,9 +30,9 @@ def test_bytes_count(models, image, overhead_bytes):
         assert float(coded["step"][0]) >= coder.finest_step
     # At a rate that no clip needs both ways are at the finest step.
     expected = model.module.code(image, 100.0)
-    found = coder(image, 100.0)
-    np.testing.assert_allclose(found["reconstruction"], expected["reconstruction"], atol=1e-5)
-    assert int(found["step_index"][0]) == 0
+    coded = coder(image, 100.0)
+    np.testing.assert_allclose(coded["reconstruction"], expected["reconstruction"], atol=1e-5)
+    assert int(coded["step_index"][0]) == 0
 
 
 def test_levels(models, image):

@@ -1,4 +1,4 @@
-"""The shipped model on real clips: exact symbols, rates that are kept and used, loudness, no seams."""
+"""The shipped model on real clips: exact symbols, rates that are kept and used, levels, no seams."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def test_every_clip(best, natural_folder, monkeypatch):
         for bpp in (0.25, 0.5, 1.0):
             sent.clear()
             data = best.compress(mono, rate_hz, bpp)
-            found = summary(data)
+            counts = summary(data)
             [block] = best.symbols_of(io.BytesIO(data))
             np.testing.assert_array_equal(block.symbols, sent[-1])
-            rate = 8 * found.payload_bytes / (best.front_end.mels * found.frames)
+            rate = 8 * counts.payload_bytes / (best.front_end.mels * counts.frames)
             assert 0.9 * bpp <= rate <= bpp, (clip.path, bpp, rate)
-            assert len(data) - found.payload_bytes <= 84
-            assert 8 * found.payload_bytes - best.estimated_bits(io.BytesIO(data)) <= 15
-        heard, _ = best.decompress(best.compress(mono, rate_hz))
+            assert len(data) - counts.payload_bytes <= 84
+            assert 8 * counts.payload_bytes - best.estimated_bits(io.BytesIO(data)) <= 15
+        decoded, _ = best.decompress(best.compress(mono, rate_hz))
         own_hz = best.front_end.sample_rate_hz
         band_limited = resample(resample(mono, rate_hz, own_hz), own_hz, rate_hz)
-        assert len(heard) == len(mono)
-        assert abs(level_db(heard) - level_db(band_limited)) < 6, clip.path
+        assert len(decoded) == len(mono)
+        assert abs(level_db(decoded) - level_db(band_limited)) < 6, clip.path
 
 
 def test_no_seam_shows(best, natural_folder):
@@ -87,9 +87,9 @@ def test_bfloat16_changes_the_sound_and_no_symbol(repo_root, best, natural_folde
     samples, rate_hz = read(clip.path)
     data = best.compress(to_mono(samples), rate_hz)
     other = Codec.load(repo_root / "saved_models" / "best", precision="bfloat16")
-    [ours], [theirs] = (codec.symbols_of(io.BytesIO(data)) for codec in (best, other))
-    np.testing.assert_array_equal(ours.symbols, theirs.symbols)
-    quantized = best.model.module.dequantize(ours.symbols[None], tf.constant([ours.step_index]))
+    [block], [other_block] = (codec.symbols_of(io.BytesIO(data)) for codec in (best, other))
+    np.testing.assert_array_equal(block.symbols, other_block.symbols)
+    quantized = best.model.module.dequantize(block.symbols[None], tf.constant([block.step_index]))
     images = [codec._synthesise(quantized).numpy() for codec in (best, other)]
     difference = np.abs(images[0] - images[1])
     assert 0 < difference.mean() < 0.005

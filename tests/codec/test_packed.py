@@ -31,9 +31,9 @@ def test_comes_back_and_is_as_long_as_it_should(bits, batch, count):
     assert strings.shape == [batch]
     assert [len(string) for string in strings.numpy()] == [packed_bytes(count, bits)] * batch
     assert list(strings.numpy()) == [twin(row, bits) for row in symbols]
-    found = unpack(strings, count, bits)
-    assert found.dtype == tf.int32
-    np.testing.assert_array_equal(found, symbols)
+    unpacked = unpack(strings, count, bits)
+    assert unpacked.dtype == tf.int32
+    np.testing.assert_array_equal(unpacked, symbols)
 
 
 def test_a_clip_of_the_papers_bottleneck_is_half_a_bit_a_pixel():

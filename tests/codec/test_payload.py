@@ -38,9 +38,9 @@ def test_the_entropy_bottleneck_is_range_coded(entropy, step_index):
         assert kind == Kind.PACKED or (
             abs(payload.estimated_bits(kind, symbols, step_index) - 8 * len(data)) <= 15
         )
-        found = payload.decode(kind, data, symbols.shape, step_index)
-        assert found.dtype == np.int32
-        np.testing.assert_array_equal(found, symbols)
+        decoded = payload.decode(kind, data, symbols.shape, step_index)
+        assert decoded.dtype == np.int32
+        np.testing.assert_array_equal(decoded, symbols)
     assert payload.encode(natural, step_index)[0] in (Kind.RANGE_CODED, Kind.ADAPTIVE)
     assert len(payload.encode(extreme, step_index)[1]) <= 2 * extreme.size
     with pytest.raises(ValueError, match="symbols must be from -"):
@@ -56,7 +56,7 @@ def test_levels_cost_their_bound(levels, bits):
     assert kind == Kind.PACKED and len(data) == symbols.size * bits / 8
     np.testing.assert_array_equal(payload.decode(kind, data, symbols.shape, 0), symbols)
     assert payload.estimated_bits(kind, symbols, 0) == 8 * len(data)
-    # Where the symbols can be told from those before, the range coder takes fewer.
+    # Where the symbols can be predicted from those before, the range coder takes fewer.
     symbols[:, 2:] = symbols[:, :1]
     kind, data = payload.encode(symbols, 0)
     assert kind == Kind.RANGE_CODED and len(data) < 0.9 * symbols.size * bits / 8

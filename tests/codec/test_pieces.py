@@ -78,14 +78,14 @@ def test_a_stream_without_an_end(entropy, sound, channels, samples):
     for block in blocks:
         bits = 8 * len(block.payload)
         assert bits <= 0.25 * 48 * block.frames or block.frames < 16 and block.step_index == 75
-    found, rate_hz = entropy.decompress(data, iterations=1)
-    assert rate_hz == 11025 and found.shape == (waveform.shape if channels > 1 else (samples,))
+    decoded, rate_hz = entropy.decompress(data, iterations=1)
+    assert rate_hz == 11025 and decoded.shape == (waveform.shape if channels > 1 else (samples,))
     live = np.concatenate(list(entropy.decompress_from(Live(data), iterations=1)))
-    np.testing.assert_array_equal(live, found.reshape(samples, channels))
+    np.testing.assert_array_equal(live, decoded.reshape(samples, channels))
 
 
 def test_a_stream_comes_as_it_goes(entropy, sound):
-    """Each block is there once its frames and their context are, and is heard before the end."""
+    """Each block is there once its frames and their context are, and is decoded before the end."""
     taken = []
 
     def pieces():
@@ -100,8 +100,8 @@ def test_a_stream_comes_as_it_goes(entropy, sound):
     assert sum(taken) <= 128 * (64 + 64 + 48) + 4000
     data = header + b"".join(entropy.compress_stream(pieces(), 8000, block_frames=64))[69:]
     cut_short = data[: len(data) // 2]
-    heard = entropy.decompress_from(Live(cut_short), "conceal", iterations=1)
-    assert sum(map(len, heard)) > 0.3 * len(sound) and "cut short" in heard.problems[-1]
+    partial = entropy.decompress_from(Live(cut_short), "conceal", iterations=1)
+    assert sum(map(len, partial)) > 0.3 * len(sound) and "cut short" in partial.problems[-1]
     with pytest.raises(BitstreamError, match="cut short"):
         list(entropy.decompress_from(Live(cut_short), iterations=1))
     with pytest.raises(BitstreamError, match="cut short"):
@@ -112,8 +112,8 @@ def test_a_channel_that_is_cut_off(entropy, sound):
     parts = list(entropy.compress_stream([sound], 8000, 2, block_frames=64))
     assert len(parts) % 2 == 0
     with pytest.warns(UserWarning, match="no valid end record"):
-        found, _ = entropy.decompress(b"".join(parts[:-2]), "conceal", iterations=1)
-    assert found.shape[1] == 2 and 0.9 * len(sound) < len(found) < 1.05 * len(sound)
+        decoded, _ = entropy.decompress(b"".join(parts[:-2]), "conceal", iterations=1)
+    assert decoded.shape[1] == 2 and 0.9 * len(sound) < len(decoded) < 1.05 * len(sound)
 
 
 def test_a_lost_block_is_silence(entropy, sound, monkeypatch):
@@ -123,10 +123,10 @@ def test_a_lost_block_is_silence(entropy, sound, monkeypatch):
     first = next(read_blocks(bytes(data), header))
     data[69 + 13 + len(first.payload) + 20] ^= 1
     with pytest.warns(UserWarning, match="block 1 is damaged"):
-        found, _ = entropy.decompress(bytes(data), "conceal", iterations=2)
-    gap = found[128 * 128 + 2000 : 2 * 128 * 128 - 2000]
-    assert len(found) == len(sound)
-    assert np.sqrt(np.mean(np.square(gap))) < 0.01 * np.sqrt(np.mean(np.square(found)))
+        decoded, _ = entropy.decompress(bytes(data), "conceal", iterations=2)
+    gap = decoded[128 * 128 + 2000 : 2 * 128 * 128 - 2000]
+    assert len(decoded) == len(sound)
+    assert np.sqrt(np.mean(np.square(gap))) < 0.01 * np.sqrt(np.mean(np.square(decoded)))
 
 
 def test_memory_does_not_grow_with_the_sound(entropy):
@@ -141,9 +141,9 @@ def test_memory_does_not_grow_with_the_sound(entropy):
         sink.seek(0)
         for _ in entropy.decompress_from(sink, iterations=0):
             pass
-        found = tracemalloc.get_traced_memory()[1]
+        peak_bytes = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return found
+        return peak_bytes
 
     peak(2)
     assert peak(400) < 1.5 * peak(100) + 1e6
@@ -162,20 +162,20 @@ def test_a_file_inside_of_a_stream(entropy, sound):
     data = entropy.compress(sound[:8000, 0], 8000)
     stream = io.BytesIO(b"before" + data)
     stream.seek(6)
-    found = np.concatenate(list(entropy.decompress_from(stream, iterations=0)))
-    np.testing.assert_array_equal(found[:, 0], entropy.decompress(data, iterations=0)[0])
+    decoded = np.concatenate(list(entropy.decompress_from(stream, iterations=0)))
+    np.testing.assert_array_equal(decoded[:, 0], entropy.decompress(data, iterations=0)[0])
     with pytest.raises(ValueError, match="iterations must be"):
         entropy.decompress(data, iterations=-1)
 
 
-def test_a_level_that_is_no_sounds_is_forged(entropy, sound):
+def test_a_reference_too_high_for_sound_is_refused(entropy, sound):
     data = bytearray(entropy.compress(sound[:8000, 0], 8000))
     data[42:46] = np.float32(780).tobytes()
     with pytest.raises(BitstreamError, match="a reference of 780 dB is too high for sound"):
         entropy.decompress(reseal(bytes(data)))
 
 
-def test_a_forged_length_costs_nothing(entropy, sound):
+def test_a_corrupt_length_costs_nothing(entropy, sound):
     """Nearly all blocks missing: refused when they are read, rather than filled with hours of silence."""
     data = bytearray(entropy.compress(sound[:8000, 0], 8000))
     frames = 1024 * 300
@@ -205,17 +205,17 @@ def test_pieces_that_cannot_be(entropy):
         list(entropy.compress_stream([], 8000, block_frames=20))
 
 
-def test_spool_gives_back_what_it_got(tmp_path, monkeypatch):
+def test_disk_array_reads_what_was_written(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     rows = np.random.default_rng(0).normal(size=[100, 3, 2]).astype(np.float32)
-    with DiskArray((3, 2)) as spool:
+    with DiskArray((3, 2)) as array:
         for part in np.split(rows, [1, 1, 40]):
-            spool.append(part)
-        assert len(spool) == 100
+            array.append(part)
+        assert len(array) == 100
         for first, last in ((0, 100), (5, 5), (90, 200), (200, 300), (39, 41)):
-            np.testing.assert_array_equal(spool.read(first, last), rows[first:last])
-        spool.append(rows[:2])
-        np.testing.assert_array_equal(spool.read(99, 102), np.concatenate([rows[99:], rows[:2]]))
+            np.testing.assert_array_equal(array.read(first, last), rows[first:last])
+        array.append(rows[:2])
+        np.testing.assert_array_equal(array.read(99, 102), np.concatenate([rows[99:], rows[:2]]))
         with pytest.raises(ValueError, match=r"rows must be \[3, 2\]"):
-            spool.append(rows[:, :2])
+            array.append(rows[:, :2])
     assert os.listdir(tmp_path) == []

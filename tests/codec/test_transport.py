@@ -7,7 +7,6 @@ import struct
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests.codec.conftest import FRONT_END
 from tfnoise import BitstreamError, Codec
@@ -73,9 +72,7 @@ def test_a_string_of_an_image_becomes_sound_of_as_many_frames(codec):
     architecture = codec.model.settings["architecture"]
     bits = 16 if architecture["bottleneck"] == "entropy" else 1
     prefix = bitstring.Prefix(1, 0, 48, bitstring.model_number(codec.fingerprint), 20.0, frames)
-    values = [tf.constant([value], tf.float32 if isinstance(value, float) else tf.int32) for value in prefix]
-    packed = bytes(rows * columns * latents * bits // 8)
-    string = bitstring.join(bitstring.Prefix(*values), tf.constant([packed])).numpy()[0]
+    string = bitstring.join_one(prefix, bytes(rows * columns * latents * bits // 8))
     waveform, rate_hz = codec.decompress(codec.file_from_bitstring(string))
     assert rate_hz == 8000 and len(waveform) == FRONT_END.samples(frames)
     with pytest.raises(BitstreamError, match="47 pixels high"):
