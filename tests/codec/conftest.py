@@ -8,6 +8,7 @@ import pytest
 
 from tests.tiny_models import FRONT_END as FRONT_END
 from tests.tiny_models import exported_once
+from tfnoise.codec import Codec
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +19,21 @@ def models(run_folder: Path) -> Path:
     for bottleneck in ("entropy", "levels"):
         exported_once(folder / "saved_models", bottleneck, bottleneck, bpp=0.125, gain=30)
     return folder
+
+
+@pytest.fixture(scope="session")
+def entropy(models: Path) -> Codec:
+    """The codec of the entropy bottleneck."""
+    return Codec.load(models / "saved_models" / "entropy")
+
+
+@pytest.fixture(scope="session")
+def levels(models: Path) -> Codec:
+    """The codec of two levels."""
+    return Codec.load(models / "saved_models" / "levels")
+
+
+@pytest.fixture(scope="session", params=["entropy", "levels"])
+def codec(request: pytest.FixtureRequest) -> Codec:
+    """Each of them."""
+    return request.getfixturevalue(request.param)

@@ -9,20 +9,10 @@ import numpy as np
 import pytest
 
 import tfnoise
-from tfnoise.codec import BitstreamError, Codec, encoder
+from tfnoise.codec import BitstreamError, encoder
 from tfnoise.codec.format import summary
 from tfnoise.data import synthetic_clips
 from tfnoise.errors import InputError
-
-
-@pytest.fixture(scope="module", params=["entropy", "levels"])
-def coder(request, models) -> Codec:
-    return Codec.load(models / "saved_models" / request.param)
-
-
-@pytest.fixture(scope="module")
-def entropy(models) -> Codec:
-    return Codec.load(models / "saved_models" / "entropy")
 
 
 @pytest.fixture(scope="module")
@@ -34,24 +24,24 @@ def sound() -> np.ndarray:
 
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 48000])
 @pytest.mark.parametrize("shape", [(24000,), (24000, 2), (10007, 1), (300,), (1,)])
-def test_the_originals_rate_and_exact_length(coder, sound, rate_hz, shape):
+def test_the_originals_rate_and_exact_length(codec, sound, rate_hz, shape):
     waveform = np.resize(sound, shape)
-    data = coder.compress(waveform, rate_hz)
-    decoded, decoded_hz = coder.decompress(data, iterations=1)
+    data = codec.compress(waveform, rate_hz)
+    decoded, decoded_hz = codec.decompress(data, iterations=1)
     assert decoded_hz == rate_hz and decoded.dtype == np.float32 and np.all(np.isfinite(decoded))
     assert decoded.shape == (shape if len(shape) == 1 or shape[1] > 1 else shape[:1])
     assert summary(data).intact
 
 
-def test_the_decoders_symbols_are_the_encoders(coder, sound, monkeypatch):
+def test_the_decoders_symbols_are_the_encoders(codec, sound, monkeypatch):
     monkeypatch.setattr(encoder, "BLOCK_FRAMES", 64)
     sent = []
-    encode = coder._payloads.encode
+    encode = codec._payloads.encode
     monkeypatch.setattr(
-        coder._payloads, "encode", lambda symbols, step: sent.append(symbols) or encode(symbols, step)
+        codec._payloads, "encode", lambda symbols, step: sent.append(symbols) or encode(symbols, step)
     )
-    data = coder.compress(np.stack([sound, sound[::-1]], 1), 8000)
-    decoded = list(coder.symbols_of(io.BytesIO(data)))
+    data = codec.compress(np.stack([sound, sound[::-1]], 1), 8000)
+    decoded = list(codec.symbols_of(io.BytesIO(data)))
     sent = sent[-6:]
     assert [block.number for block in decoded] == list(range(6))
     for block, expected in zip(decoded, sent):
@@ -68,26 +58,25 @@ def test_the_payload_keeps_the_rate_and_is_near_it(entropy, sound, bpp):
     assert rate >= 0.85 * bpp or counts.header.step_index == 0
 
 
-def test_levels_cost_their_bound(models, sound):
-    coder = Codec.load(models / "saved_models" / "levels")
-    counts = summary(coder.compress(sound, 8000))
+def test_levels_cost_their_bound(levels, sound):
+    counts = summary(levels.compress(sound, 8000))
     assert 8 * counts.payload_bytes <= 0.125 * 48 * counts.header.padded(counts.header.frames)
     with pytest.raises(InputError, match="fixed levels, always at 0.125 bpp; leave bpp out"):
-        coder.compress(sound, 8000, bpp=0.5)
+        levels.compress(sound, 8000, bpp=0.5)
 
 
-def test_silence_stays_silence_and_costs_least(coder):
-    data = coder.compress(np.zeros(5000, np.float32), 44100)
-    assert len(data) <= len(coder.compress(np.sin(np.arange(5000)).astype(np.float32), 44100))
-    decoded, _ = coder.decompress(data)
+def test_silence_stays_silence_and_costs_least(codec):
+    data = codec.compress(np.zeros(5000, np.float32), 44100)
+    assert len(data) <= len(codec.compress(np.sin(np.arange(5000)).astype(np.float32), 44100))
+    decoded, _ = codec.decompress(data)
     assert decoded.shape == (5000,) and np.all(decoded == 0)
-    assert len(data) == 82 and coder.estimated_bits(io.BytesIO(data)) == 0
+    assert len(data) == 82 and codec.estimated_bits(io.BytesIO(data)) == 0
 
 
-def test_same_bytes_twice(coder, sound):
-    data = coder.compress(sound, 8000)
-    assert coder.compress(sound, 8000) == data
-    np.testing.assert_array_equal(coder.decompress(data)[0], coder.decompress(data)[0])
+def test_same_bytes_twice(codec, sound):
+    data = codec.compress(sound, 8000)
+    assert codec.compress(sound, 8000) == data
+    np.testing.assert_array_equal(codec.decompress(data)[0], codec.decompress(data)[0])
 
 
 def test_damage_costs_a_block_and_is_reported(entropy, sound, monkeypatch):
@@ -106,8 +95,8 @@ def test_damage_costs_a_block_and_is_reported(entropy, sound, monkeypatch):
     assert issubclass(BitstreamError, ValueError) and tfnoise.BitstreamError is BitstreamError
 
 
-def test_another_models_file_is_refused(models, entropy, sound):
-    data = Codec.load(models / "saved_models" / "levels").compress(sound, 8000)
+def test_another_models_file_is_refused(levels, entropy, sound):
+    data = levels.compress(sound, 8000)
     with pytest.raises(BitstreamError, match="it was coded with the model .*name the model"):
         entropy.decompress(data)
 

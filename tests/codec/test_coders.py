@@ -12,7 +12,6 @@ import pytest
 import tensorflow as tf
 
 from tfnoise.codec.entropy import (
-    LARGEST_OVERHEAD_BITS,
     BackwardAdaptiveLevels,
     BackwardAdaptiveTables,
     IntegerTables,
@@ -20,6 +19,7 @@ from tfnoise.codec.entropy import (
     RangeCoder,
     build_tables,
 )
+from tfnoise.codec.entropy.coders import LARGEST_OVERHEAD_BITS
 from tfnoise.layers import EntropyBottleneck
 
 ROWS, CHANNELS = 4, 6
@@ -42,24 +42,44 @@ def drawn(counts: np.ndarray, rows: int, seed: int = 0) -> np.ndarray:
     return np.stack(columns, -1)
 
 
+def check_exact(coder: RangeCoder, symbols: np.ndarray, least_bits: float = -np.inf) -> int:
+    """Checks that symbols are exact and cost their estimate, and at least `least_bits` beyond; gives the bits."""
+    data = coder.encode(symbols)
+    decoded = coder.decode(data, symbols.shape)
+    assert decoded.dtype == np.int32
+    np.testing.assert_array_equal(decoded, symbols)
+    assert least_bits <= 8 * len(data) - coder.estimated_bits(symbols) <= LARGEST_OVERHEAD_BITS
+    return 8 * len(data)
+
+
+def check_any_string(coder: RangeCoder, symbols: np.ndarray) -> None:
+    """Checks that changed and random strings decode to symbols within the tables."""
+    data, random = coder.encode(symbols), np.random.default_rng(2)
+    strings = [b"", b"\0" * 500, b"\xff" * 500, data[1:], data + data, random.bytes(3000)]
+    strings += [random.bytes(random.integers(0, 200)) for _ in range(100)]
+    strings += [data[: random.integers(len(data))] for _ in range(50)]
+    for _ in range(100):
+        changed = bytearray(data)
+        changed[random.integers(len(data))] ^= 1 << random.integers(8)
+        strings.append(bytes(changed))
+    for string in strings:
+        decoded = coder.decode(string, symbols.shape)
+        assert decoded.shape == symbols.shape and coder.least <= decoded.min() <= decoded.max() <= coder.most
+
+
 SIZES = [(1, 2, 1), (5, 255, 40), (128, 9, 16), (3, 1289, 7), (2, 1, 4)]
 
 
 @pytest.mark.parametrize("channels,width,rows", SIZES)
 def test_fixed_tables_are_exact_and_cost_the_estimate(channels, width, rows):
     counts = random_tables(channels, width)
-    coder = RangeCoder(counts)
     for symbols in (
         drawn(counts, rows),
         np.random.default_rng(1).integers(0, width, [rows, 3, channels]),
         np.zeros([rows, 3, channels], np.int64),
         np.full([rows, 3, channels], width - 1, np.uint16),
     ):
-        data = coder.encode(symbols)
-        decoded = coder.decode(data, symbols.shape)
-        assert decoded.dtype == np.int32
-        np.testing.assert_array_equal(decoded, symbols)
-        assert 8 * len(data) <= coder.estimated_bits(symbols) + LARGEST_OVERHEAD_BITS
+        check_exact(RangeCoder(counts), symbols)
 
 
 def test_the_estimate_is_the_information():
@@ -70,18 +90,7 @@ def test_the_estimate_is_the_information():
 
 def test_any_string_decodes_within_fixed_tables():
     counts = random_tables(7, 33)
-    coder, symbols = RangeCoder(counts, least=-16), drawn(counts, 20) - 16
-    data = coder.encode(symbols)
-    random = np.random.default_rng(2)
-    strings = [b"", b"\0" * 500, b"\xff" * 500, data[:-3], data[1:], data + data]
-    strings += [random.bytes(random.integers(0, 200)) for _ in range(300)]
-    for _ in range(300):
-        changed = bytearray(data)
-        changed[random.integers(len(data))] ^= 1 << random.integers(8)
-        strings.append(bytes(changed))
-    for string in strings:
-        decoded = coder.decode(string, symbols.shape)
-        assert decoded.shape == symbols.shape and -16 <= decoded.min() <= decoded.max() <= 16
+    check_any_string(RangeCoder(counts, least=-16), drawn(counts, 20) - 16)
 
 
 def test_another_process_with_other_threads_decodes_the_same(tmp_path, repo_root):
@@ -138,14 +147,8 @@ def test_levels_are_exact_and_cost_the_estimate(bits, shape):
     uniform = random.integers(0, 2**bits, shape).astype(np.int32)
     skewed = np.minimum(random.geometric(0.7, shape) - 1, 2**bits - 1).astype(np.int32)
     for symbols in (uniform, skewed, np.zeros(shape, np.int32), np.full(shape, 2**bits - 1, np.int32)):
-        data = coder.encode(symbols)
-        decoded = coder.decode(data, shape)
-        assert decoded.dtype == np.int32
-        np.testing.assert_array_equal(decoded, symbols)
-        # The coder drops zeros at the end.
-        assert -16 <= 8 * len(data) - coder.estimated_bits(symbols) <= LARGEST_OVERHEAD_BITS
-        # Unpredictable symbols cost little more than their packed bits.
-        assert 8 * len(data) <= 1.2 * symbols.size * bits + 15
+        # The coder drops zeros at the end; unpredictable symbols cost little more than their packed bits.
+        assert check_exact(coder, symbols, -16) <= 1.2 * symbols.size * bits + 15
 
 
 def test_probabilities_of_levels_follow_the_symbols():
@@ -164,13 +167,9 @@ def test_probabilities_of_levels_follow_the_symbols():
 def test_any_string_decodes_to_levels():
     coder, random = BackwardAdaptiveLevels(2), np.random.default_rng(1)
     symbols = random.integers(0, 4, [3, 20, 7]).astype(np.int32)
-    data = coder.encode(symbols)
-    strings = [b"", b"\xff" * 40, *(data[:size] for size in range(len(data))), *map(random.bytes, range(50))]
-    for string in strings:
-        decoded = coder.decode(string, symbols.shape)
-        assert decoded.shape == symbols.shape and 0 <= decoded.min() <= decoded.max() < 4
+    check_any_string(coder, symbols)
     # A change costs nothing before it: symbols are coded column by column.
-    later = bytearray(data)
+    later = bytearray(coder.encode(symbols))
     later[-1] ^= 0x80
     np.testing.assert_array_equal(coder.decode(bytes(later), symbols.shape)[:, :10], symbols[:, :10])
     for beyond in (4, -1):
@@ -214,9 +213,7 @@ def test_adaptive_tables_are_exact_and_cost_the_estimate(tables, step_index, col
     coder = BackwardAdaptiveTables(tables, step_index)
     deviations = np.exp(np.random.RandomState(3).normal(size=[ROWS, CHANNELS]) * 2)
     symbols = lasting_symbols(columns, deviations, limit=coder.most)
-    data = coder.encode(symbols)
-    np.testing.assert_array_equal(coder.decode(data, symbols.shape), symbols)
-    assert -8 < 8 * len(data) - coder.estimated_bits(symbols) <= LARGEST_OVERHEAD_BITS
+    check_exact(coder, symbols, -8)
 
 
 def test_the_largest_symbols_are_exact_at_every_step(tables):
@@ -224,7 +221,7 @@ def test_the_largest_symbols_are_exact_at_every_step(tables):
         coder = BackwardAdaptiveTables(tables, step_index)
         symbols = np.zeros([1, 3, CHANNELS], np.int32)
         symbols[:, ::2, ::2], symbols[:, ::2, 1::2] = coder.most, coder.least
-        np.testing.assert_array_equal(coder.decode(coder.encode(symbols), symbols.shape), symbols)
+        check_exact(coder, symbols)
 
 
 def test_adaptive_tables_are_of_neighbouring_steps_and_valid(tables):
@@ -249,8 +246,7 @@ def test_a_table_without_counts_to_spare_is_not_taken():
     narrow = np.array([13107, 13107, 13108, 13107, 13107])
     counts = np.concatenate([wide, *([narrow] * 4)]).astype(np.uint16)
     coder = BackwardAdaptiveTables(IntegerTables(steps, limits, counts, 1), 0)
-    symbols = np.array([[[-20000], [7], [20000]]], np.int32)
-    np.testing.assert_array_equal(coder.decode(coder.encode(symbols), symbols.shape), symbols)
+    check_exact(coder, np.array([[[-20000], [7], [20000]]], np.int32))
 
 
 def test_adaptive_tables_learn_what_lasts_and_cost_next_to_nothing_otherwise(tables):
@@ -266,10 +262,8 @@ def test_adaptive_tables_learn_what_lasts_and_cost_next_to_nothing_otherwise(tab
 
 
 def test_any_string_decodes_within_adaptive_tables(tables):
-    coder, generator = BackwardAdaptiveTables(tables, 24), np.random.RandomState(0)
-    for size in (0, 1, 7, 100, 3000):
-        decoded = coder.decode(generator.bytes(size), [ROWS, 20, CHANNELS])
-        assert decoded.shape == (ROWS, 20, CHANNELS) and np.abs(decoded).max() <= coder.most
+    coder = BackwardAdaptiveTables(tables, 24)
+    check_any_string(coder, LASTING)
     with pytest.raises(ValueError, match="symbols must be"):
         coder.encode(np.full([1, 1, CHANNELS], coder.most + 1, np.int32))
     with pytest.raises(ValueError, match="shape"):

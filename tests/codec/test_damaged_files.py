@@ -13,13 +13,7 @@ import zlib
 import numpy as np
 import pytest
 
-from tests.codec.tfn_files import (
-    Pipe,
-    five_blocks,
-    header_of,
-    open_stream,
-    read,
-)
+from tests.codec.tfn_files import Pipe, five_blocks, header_of, open_stream, read
 from tfnoise.audio.front_end import FrontEnd
 from tfnoise.codec.format import (
     BitstreamError,

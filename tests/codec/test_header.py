@@ -8,11 +8,7 @@ import tracemalloc
 
 import pytest
 
-from tests.codec.tfn_files import (
-    GOLDEN,
-    Pipe,
-    header_of,
-)
+from tests.codec.tfn_files import GOLDEN, Pipe, header_of
 from tfnoise.audio.front_end import FrontEnd
 from tfnoise.codec.format import (
     BitstreamError,

@@ -19,12 +19,7 @@ NUMBERS = [(46, 4), (50, 1), (51, 6), (57, 4), (61, 2), (63, 1), (64, 1), (69, 3
 
 
 @pytest.fixture(scope="module")
-def codecs(models) -> dict[str, Codec]:
-    return {name: Codec.load(models / "saved_models" / name) for name in ("entropy", "levels")}
-
-
-@pytest.fixture(scope="module")
-def files(codecs) -> list[tuple[Codec, bytes]]:
+def files(entropy, levels) -> list[tuple[Codec, bytes]]:
     """Closed files of several blocks and channels, and open streams."""
     sound = np.concatenate(
         [np.asarray(clip[2], np.float32) for clip in synthetic_clips(8000, 0.7, seed=3)[:3]]
@@ -33,7 +28,7 @@ def files(codecs) -> list[tuple[Codec, bytes]]:
     before, encoder.BLOCK_FRAMES = encoder.BLOCK_FRAMES, 64
     try:
         coded = []
-        for codec in codecs.values():
+        for codec in (entropy, levels):
             coded.append((codec, codec.compress(sound, 8000)))
             coded.append((codec, codec.compress(stereo, 11025)))
             stream = codec.compress_stream([stereo], 8000, 2, block_frames=64)

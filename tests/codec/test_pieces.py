@@ -9,16 +9,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tfnoise.codec import BitstreamError, Codec, encoder, reseal
+from tfnoise.codec import BitstreamError, encoder, reseal
 from tfnoise.codec.decoder import check_claim
 from tfnoise.codec.disk_array import DiskArray
 from tfnoise.codec.format import Block, End, read_blocks, read_header
 from tfnoise.data import synthetic_clips
-
-
-@pytest.fixture(scope="module")
-def entropy(models) -> Codec:
-    return Codec.load(models / "saved_models" / "entropy")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_compression as tfc
 
 from tfnoise.codec import build_tables, step_grid
-from tfnoise.codec.entropy import LARGEST_LATENT
+from tfnoise.codec.entropy.tables import LARGEST_LATENT
 from tfnoise.layers.entropy import OUTLIER_SHARE
 
 CHANNELS = 3

@@ -9,13 +9,8 @@ import numpy as np
 import pytest
 
 from tests.codec.conftest import FRONT_END
-from tfnoise import BitstreamError, Codec
+from tfnoise import BitstreamError
 from tfnoise.codec import bitstring
-
-
-@pytest.fixture(scope="module", params=["entropy", "levels"])
-def codec(request, models) -> Codec:
-    return Codec.load(models / "saved_models" / request.param)
 
 
 @pytest.fixture(scope="module")

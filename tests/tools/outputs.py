@@ -10,7 +10,7 @@ import numpy as np
 from tfnoise import codec
 from tfnoise.autoencoder import Autoencoder
 from tfnoise.codec import bitstring
-from tfnoise.codec.entropy import LARGEST_LATENT
+from tfnoise.codec.entropy.tables import LARGEST_LATENT
 from tfnoise.codec.format.bitstring import packed_bits
 
 

@@ -7,17 +7,13 @@ with its neighbours' symbols beside its own. So blocks are independent strings o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.codec.entropy import PayloadCoder
 from tfnoise.codec.step_choice import choose_step
 from tfnoise.layers.transforms import TOTAL_STRIDE
-
-if TYPE_CHECKING:
-    from tfnoise.codec.frozen import LoadedModel
 
 BLOCK_FRAMES = 1024
 """Frames of a block, a multiple of 16."""
@@ -167,60 +163,6 @@ def synthesise_blocks(module: Any, symbols: Iterable[np.ndarray], step_index: in
             yield image
     if (image := synthesis.finish()) is not None:
         yield image
-
-
-class ImageCoder:
-    """Codes images to a string and back, each with the finest step whose string is at or under a rate.
-
-        coded = ImageCoder(model)(image[None], 0.5)     # as `FrozenModel.code`, with the rate of real bytes
-
-    Args:
-      model: a loaded model.
-      overhead_bytes: bytes beside the string that the rate includes, as of a header.
-
-    Attributes:
-      estimated_bits: information of the image coded last, by the integers that it was coded with.
-      payload_bits: bits of its string.
-    """
-
-    def __init__(self, model: LoadedModel, overhead_bytes: int = 0):
-        self._module, self._overhead_bits = model.module, 8 * overhead_bytes
-        self._payloads = PayloadCoder(model.module, model.settings["architecture"])
-        tables = model.module.tables
-        self._steps = tables[0].numpy() if tables else np.ones(1, np.float32)
-        self.estimated_bits, self.payload_bits = 0.0, 0
-
-    @property
-    def finest_step(self) -> float:
-        """The finest step of the model's grid."""
-        return float(self._steps[0])
-
-    def __call__(self, images: Any, bpp: Any) -> dict[str, tf.Tensor]:
-        """Codes an image.
-
-        Args:
-          images: float32 `[1, mels, frames, 1]` in [0, 1].
-          bpp: target, bits per pixel.
-
-        Returns:
-          As `FrozenModel.code`: `reconstruction`, decoded from the string, `bpp`, `step_index` and `step`.
-        """
-        image = np.asarray(images)
-        mels, frames = image.shape[1:3]
-        latent = self._module.analyse(tf.constant(image, tf.float32)).numpy()[0]
-        most_bits = float(bpp) * mels * frames - self._overhead_bits
-        kind, data, step = self._payloads.encode_latent(latent, most_bits)
-        self.payload_bits = 8 * len(data)
-        symbols = self._payloads.decode(kind, data, latent.shape, step)
-        self.estimated_bits = self._payloads.estimated_bits(kind, symbols, step)
-        quantized = self._module.dequantize(symbols[None], tf.constant([step]))
-        rate = (self.payload_bits + self._overhead_bits) / (mels * frames)
-        return {
-            "reconstruction": self._module.synthesise(quantized)[:, :mels, :frames],
-            "bpp": tf.constant([rate], tf.float64),
-            "step_index": tf.constant([step]),
-            "step": tf.constant([self._steps[step]]),
-        }
 
 
 def blocks_in(frames: tf.Tensor) -> tf.Tensor:

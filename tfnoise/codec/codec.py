@@ -129,8 +129,6 @@ class Codec:
           channels: number of channels of every piece.
           on_progress: called with the seconds of sound done since its last call.
 
-        Raises:
-          ValueError, InputError: as `compress`.
         """
         job = CompressionJob(self.model, self._payloads, sample_rate_hz, channels, bpp, downmixed)
         write_compressed(sink, pieces, job, on_progress)
@@ -157,9 +155,6 @@ class Codec:
 
         Yields:
           The bytes of an open .tfn stream: its header, its blocks when they are complete, its end.
-
-        Raises:
-          ValueError, InputError: as `compress`.
         """
         job = CompressionJob(self.model, self._payloads, sample_rate_hz, channels, bpp)
         return compressed_stream(pieces, job, reference_db, block_frames)
@@ -204,12 +199,8 @@ class Codec:
           stream: binary stream at the beginning of the header; it need not seek.
           on_damage, iterations: as of `decompress`.
 
-        Returns:
-          An iterable of the sound; see `DecodedSound`.
-
         Raises:
           BitstreamError: as `decompress`; of a stream that cannot seek when the reading comes to it.
-          ValueError: on_damage is unknown.
         """
         if int(iterations) != iterations or iterations < 0:
             raise ValueError(f"iterations must be a whole number of 0 or more, not {iterations}")
@@ -230,9 +221,6 @@ class Codec:
           sample_rate_hz: sample rate of the original, at which the file is decompressed; None: the model's.
           samples: samples of the original; None: those of the bitstring, at the model's rate.
           downmixed: noted in the file: the original had more channels.
-
-        Returns:
-          The file's bytes, of one channel.
 
         Raises:
           BitstreamError: it is no bitstring of this model, damaged, or has another length.
@@ -286,15 +274,10 @@ class Codec:
         return b"".join(blocks)
 
     def bitstrings_from_file(self, data: bytes) -> list[bytes]:
-        """A bitstring for each channel of a `.tfn` file, for a server's `decompress_audio`.
-
-        The server's sound has the model's sample rate.
-
-        Args:
-          data: the file's bytes.
+        """A bitstring for each channel of a `.tfn` file, as a server's `decompress_audio` takes.
 
         Raises:
-          BitstreamError: they are no intact `.tfn` file of this model, or an open stream.
+          BitstreamError: the bytes are no intact `.tfn` file of this model, or an open stream.
         """
         front_end, reader = self.front_end, self.symbols_of(io.BytesIO(data))
         header = reader.header
@@ -324,14 +307,7 @@ class Codec:
         return SymbolReader(stream, self.model, self._payloads, on_damage)
 
     def estimated_bits(self, stream: BinaryIO) -> float:
-        """The information of a file's intact symbols by the integers that they are coded with, in bits.
-
-        Args:
-          stream: as of `decompress_from`.
-
-        Raises:
-          BitstreamError: it is no .tfn file or another model's.
-        """
+        """The information of a file's intact symbols by the integers that they are coded with, in bits."""
         blocks = self.symbols_of(stream, "conceal")
         if is_silent(blocks.header.reference_db):
             return 0.0

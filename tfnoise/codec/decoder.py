@@ -170,16 +170,7 @@ class SymbolReader:
 
 
 def check_claim(header: Header, samples: int | None, size_bytes: int) -> None:
-    """Checks that a file's bytes may hold as much sound as it claims.
-
-    Args:
-      header: header of the file.
-      samples: samples per channel; None: not known.
-      size_bytes: size of the file.
-
-    Raises:
-      BitstreamError: they cannot.
-    """
+    """Raises BitstreamError where `size_bytes` cannot hold as many samples per channel (None: unknown)."""
     claimed = (samples or 0) * header.channels
     silent = is_silent(header.reference_db)
     per_byte = _MOST_SILENT_SAMPLES_PER_BYTE if silent else _MOST_SAMPLES_PER_BYTE

@@ -16,7 +16,15 @@ from typing import Any, BinaryIO
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.audio import FrontEnd, MelStream, Resampler, is_silent, mel_to_image, reference_db
+from tfnoise.audio import (
+    FrontEnd,
+    MelStream,
+    Resampler,
+    image_to_mel,
+    is_silent,
+    mel_to_image,
+    reference_db,
+)
 from tfnoise.audio.files import LARGEST_VALUE
 from tfnoise.codec.blocks import (
     BLOCK_FRAMES,
@@ -40,7 +48,7 @@ from tfnoise.codec.format import (
 )
 from tfnoise.codec.format.header import MOST_CHANNELS
 from tfnoise.codec.frozen import LoadedModel
-from tfnoise.codec.level_correction import LevelCorrection, full_scale_db
+from tfnoise.codec.level_correction import correction_db, energy, full_scale_db
 from tfnoise.codec.step_choice import CODER_MARGIN_BITS, search_step
 from tfnoise.errors import InputError
 from tfnoise.layers.transforms import TOTAL_STRIDE
@@ -187,11 +195,7 @@ class _Passes:
             self.report(frames, "analyse")
 
     def choose_step(self) -> int:
-        """The index of the finest step at or under the job's rate.
-
-        Raises:
-          InputError: there is none at or under the rate that is requested.
-        """
+        """The index of the finest step at or under the job's rate; InputError if a requested one has none."""
         bpp, payloads = self._job.bpp, self._job.payloads
         coarsest = payloads.steps - 1
         if is_silent(self.reference_db):
@@ -214,10 +218,10 @@ class _Passes:
         return step
 
     def level_correction_db(self, step: int) -> float:
-        """The difference of the file's reference from the sound's peak; see `LevelCorrection`."""
+        """The difference of the file's reference from the sound's peak; see `correction_db`."""
         if is_silent(self.reference_db):
             return 0.0
-        correction = LevelCorrection(self._front_end, self.reference_db)
+        front_end, energies = self._front_end, [0.0, 0.0]
         all_measured = self.frames <= _ALL_BLOCKS_MEASURED * BLOCK_FRAMES
         # By channel, while its blocks follow one another: the synthesis and the frames of its latest block.
         syntheses: dict[int, BlockSynthesis] = {}
@@ -226,8 +230,10 @@ class _Passes:
         def add(channel: int, image: np.ndarray | None) -> None:
             if image is not None:
                 first, frames = latest[channel]
-                mel = self._mel(channel, first, first + frames)
-                correction.add(mel, image[: self._front_end.mels, :frames])
+                mel = tf.constant(self._mel(channel, first, first + frames))
+                decoded = image_to_mel(image[: front_end.mels, :frames], self.reference_db, front_end)
+                for index, spectrogram in enumerate((mel, decoded)):
+                    energies[index] += float(energy(spectrogram, front_end))
 
         for (number, first, frames), symbols in zip(self._blocks(), self._symbols(step)):
             block, channel = divmod(number, self._channels)
@@ -240,7 +246,7 @@ class _Passes:
                 add(channel, syntheses.pop(channel).finish())
         for channel, synthesis in syntheses.items():
             add(channel, synthesis.finish())
-        return correction.correction_db
+        return float(correction_db(*energies))
 
     def encode(self, step: int) -> Iterator[Block]:
         """The blocks of the file."""

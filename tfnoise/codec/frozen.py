@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from tfnoise.audio import FrontEnd
 from tfnoise.autoencoder import Autoencoder
-from tfnoise.codec.entropy import PRECISION_BITS, IntegerTables, build_tables
+from tfnoise.codec.entropy.tables import PRECISION_BITS, IntegerTables, build_tables
 from tfnoise.codec.step_choice import choose_step
 from tfnoise.errors import InputError
 from tfnoise.layers import LevelsBottleneck, pad_to_stride
@@ -57,7 +57,9 @@ class FrozenModel(tf.Module):
 
     Attributes:
       latents: channels of the latent.
-      steps: how many steps the grid has.
+      steps: number of steps of the grid.
+      step: function that gives the steps, float32 `[batch]`, at an `index [batch]`.
+      limits: function that gives their largest symbols, int32 `[batch]`; None of levels.
     """
 
     def __init__(self, model: Autoencoder, tables: IntegerTables | None = None):
@@ -84,7 +86,7 @@ class FrozenModel(tf.Module):
         else:
             quantizer = _Steps(tables or build_tables(model.bottleneck.prior, latents))
         self.tables: list[tf.Variable] = quantizer.variables
-        self._quantizer, self.steps = quantizer, quantizer.count
+        self.steps, self.step, self.limits = quantizer.count, quantizer.step, quantizer.limits_of
 
         def code(image: tf.Tensor, bpp: tf.Tensor) -> dict[str, tf.Tensor]:
             height, width = tf.unstack(tf.shape(image)[1:3])
@@ -106,14 +108,6 @@ class FrozenModel(tf.Module):
         self.symbols = tf.function(quantizer.symbols, [latent, choice])
         self.dequantize = tf.function(quantizer.dequantize, [integers, choice])
         self.code = tf.function(code, [images, bpp])
-
-    def step(self, index: tf.Tensor) -> tf.Tensor:
-        """The steps of the grid, float32 `[batch]`, at `index [batch]`."""
-        return self._quantizer.step(index)
-
-    def limits(self, index: tf.Tensor) -> tf.Tensor | None:
-        """The largest symbols, int32 `[batch]`, of the steps at `index [batch]`; None: of levels."""
-        return self._quantizer.limits_of(index)
 
     def fingerprint(self, settings: dict[str, Any]) -> str:
         """32 hexadecimal digits of the weights, the tables and the settings that decide decoding."""

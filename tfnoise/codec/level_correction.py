@@ -13,34 +13,10 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.audio import FrontEnd, image_to_mel, mel_filterbank, mel_spectrogram, reference_db
+from tfnoise.audio import FrontEnd, mel_filterbank, mel_spectrogram, reference_db
 
 LARGEST_ERROR_DB = 2.0
 """The largest error of a coded spectrogram's energy that is left; the phase can take 3 dB more."""
-
-
-class LevelCorrection:
-    """Sums the energy of a spectrogram and of its decoded image.
-
-    Args:
-      front_end: front end of both.
-      reference_db: level that 1 in the images stands for, dB.
-    """
-
-    def __init__(self, front_end: FrontEnd, reference_db: float):
-        self._front_end, self._reference_db = front_end, reference_db
-        self._original, self._decoded = 0.0, 0.0
-
-    def add(self, mel: np.ndarray, image: np.ndarray) -> None:
-        """Takes a piece of the original, `mel [mels, frames]`, and its decoded image `[mels, frames, 1]`."""
-        decoded = image_to_mel(image, self._reference_db, self._front_end)
-        self._original += float(energy(tf.constant(mel), self._front_end))
-        self._decoded += float(energy(decoded, self._front_end))
-
-    @property
-    def correction_db(self) -> float:
-        """The dB to add to the reference; see the function."""
-        return float(correction_db(self._original, self._decoded))
 
 
 def full_scale_db(front_end: FrontEnd) -> float:

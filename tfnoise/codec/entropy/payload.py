@@ -85,11 +85,9 @@ class PayloadCoder:
         return Kind.PACKED, self.packed(symbols)
 
     def encode_latent(self, latent: np.ndarray, most_bits: float) -> CodedLatent:
-        """Codes a latent with the finest step whose string has at most so many bits, or else the coarsest.
+        """Codes a latent, float32 `[rows, columns, latents]`, with the finest step at or under `most_bits`.
 
-        Args:
-          latent: float32 `[rows, columns, latents]`.
-          most_bits: the most bits that the string may have.
+        Where none is, the coarsest step is taken.
         """
         strings: dict[int, tuple[Kind, bytes]] = {}
 
@@ -135,13 +133,7 @@ class PayloadCoder:
         return np.clip(symbols, coder.least, coder.most)
 
     def estimated_bits(self, kind: Kind, symbols: np.ndarray, step_index: int) -> float:
-        """The information of symbols by the integers that they are coded with, in bits.
-
-        Args:
-          kind: form of their string.
-          symbols: int32 `[rows, columns, latents]`.
-          step_index: index of their step in the grid.
-        """
+        """The information of symbols by the integers that code them in a form at a step, in bits."""
         if kind == Kind.PACKED:
             return float(symbols.size * self._bits)
         return self._coder(kind, step_index).estimated_bits(symbols)

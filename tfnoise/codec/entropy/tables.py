@@ -28,7 +28,11 @@ LARGEST_LATENT = 127.0
 
 
 def step_grid() -> np.ndarray:
-    """The quantization steps, finest first, `[steps]` float32."""
+    """The quantization steps, finest first, `[steps]` float32.
+
+    >>> len(step_grid()), step_grid()[24]
+    (76, 1.0)
+    """
     return np.array([GRID_RATIO**exponent for exponent in GRID_EXPONENTS], np.float32)
 
 

@@ -54,14 +54,8 @@ def model_number(fingerprint: str) -> int:
 
 def join(prefix: Prefix, packed: tf.Tensor) -> tf.Tensor:
     """Bitstrings `[batch]` of prefixes and packed symbols, strings `[batch]`."""
-    fields = [
-        _bytes_of(prefix.version)[:, :1],
-        _bytes_of(prefix.step_index)[:, :1],
-        _bytes_of(prefix.height)[:, :2],
-        _bytes_of(prefix.model),
-        _bytes_of(prefix.reference_db),
-        _bytes_of(prefix.extent),
-    ]
+    # The lowest bytes of each number come first.
+    fields = [tf.bitcast(field, tf.uint8)[:, :size] for field, size in zip(prefix, (1, 1, 2, 4, 4, 4))]
     return _joined_bytes(tf.cast(tf.concat(fields, 1), tf.int32)) + packed
 
 
@@ -90,11 +84,6 @@ def split(bitstrings: tf.Tensor) -> tuple[Prefix, tf.Tensor]:
     rest = tf.maximum(tf.strings.length(bitstrings) - PREFIX_BYTES, 0)
     begin = tf.fill(tf.shape(rest), PREFIX_BYTES)
     return prefix, tf.strings.substr(bitstrings + bytes(PREFIX_BYTES), begin, rest)
-
-
-def _bytes_of(values: tf.Tensor) -> tf.Tensor:
-    """The 4 bytes of each number, uint8 `[batch, 4]`, the lowest first."""
-    return tf.bitcast(values, tf.uint8)
 
 
 def join_one(prefix: Prefix, packed: bytes) -> bytes:

@@ -50,7 +50,6 @@ class Summary(NamedTuple):
       blocks: number of intact blocks.
       lost: number of blocks known to be damaged or missing.
       payload_bytes: payload of the intact blocks.
-      framing_bytes: bytes of the header, of the end record and around the intact blocks' payloads.
       samples: samples per channel; None where an open stream has no end.
       frames: frames per channel; None where samples is.
       first_problem: the first thing wrong, in one line; "" for nothing.
@@ -60,7 +59,6 @@ class Summary(NamedTuple):
     blocks: int
     lost: int
     payload_bytes: int
-    framing_bytes: int
     samples: int | None
     frames: int | None
     first_problem: str
@@ -73,6 +71,13 @@ class Summary(NamedTuple):
 
 def read_blocks(source: bytes | BinaryIO, header: Header) -> Iterator[Block | DamagedBlock | End]:
     """Reads the blocks after a header, and says which are damaged or missing.
+
+    >>> from tfnoise.audio import FrontEnd
+    >>> from tfnoise.codec.format import pack_front_end, write_block, write_header
+    >>> header = Header("0" * 32, pack_front_end(FrontEnd()), 30.0, 16000, 16000, 63, 1024, step_index=20)
+    >>> data = write_header(header) + write_block(Block(0, 63, Kind.PACKED, b"symbols"), header)
+    >>> [block.payload for block in read_blocks(data, header)], summary(data).intact, reseal(data) == data
+    ([b'symbols'], True, True)
 
     Blocks come in rising order, each number once: as a Block, or as a DamagedBlock with what is wrong. After
     damage the reading goes on at the next block that can be found.
@@ -136,19 +141,17 @@ def summary(source: bytes | BinaryIO) -> Summary:
     stream = as_stream(source)
     header = read_header(stream)
     samples, frames = header.samples, header.frames
-    blocks, lost, payload_bytes, framing_bytes, first_problem = 0, 0, 0, HEADER_BYTES, ""
+    blocks, lost, payload_bytes, first_problem = 0, 0, 0, ""
     for item in read_blocks(stream, header):
         if isinstance(item, Block):
             blocks += 1
             payload_bytes += len(item.payload)
-            framing_bytes += header.framing_bytes
         elif isinstance(item, End):
             samples, frames = item.samples, item.frames
-            framing_bytes += header.framing_bytes + END_BYTES
         else:
             lost += item.number is not None
             first_problem = first_problem or item.problem
-    return Summary(header, blocks, lost, payload_bytes, framing_bytes, samples, frames, first_problem)
+    return Summary(header, blocks, lost, payload_bytes, samples, frames, first_problem)
 
 
 def reseal(data: bytes) -> bytes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.codec import ImageCoder
+from tests.tiny_models import exported_once
 from tfnoise.codec import load
-from tfnoise.codec.blocks import ImageCoder
 
 
 @pytest.fixture(scope="module")
@@ -15,8 +16,8 @@ def image() -> np.ndarray:
 
 
 @pytest.mark.parametrize("overhead_bytes", [0, 82])
-def test_bytes_count(models, image, overhead_bytes):
-    model = load(models / "saved_models" / "entropy")
+def test_bytes_count(run_folder, image, overhead_bytes):
+    model = load(exported_once(run_folder, "image_coder", bpp=0.125, gain=30))
     coder = ImageCoder(model, overhead_bytes)
     pixels = 48 * 64
     for payload_bpp in (0.1, 0.15, 0.2):
@@ -35,8 +36,8 @@ def test_bytes_count(models, image, overhead_bytes):
     assert int(coded["step_index"][0]) == 0
 
 
-def test_levels(models, image):
-    model = load(models / "saved_models" / "levels")
+def test_levels(run_folder, image):
+    model = load(exported_once(run_folder, "image_coder_levels", "levels", bpp=0.125))
     coder = ImageCoder(model)
     coded = coder(image, 0.125)
     assert coder.payload_bits <= 0.125 * 48 * 64 and coder.finest_step == 1.0
