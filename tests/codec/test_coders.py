@@ -43,7 +43,7 @@ def drawn(counts: np.ndarray, rows: int, seed: int = 0) -> np.ndarray:
 
 
 def check_exact(coder: RangeCoder, symbols: np.ndarray, least_bits: float = -np.inf) -> int:
-    """Checks that symbols are exact and cost their estimate, and at least `least_bits` beyond; gives the bits."""
+    """Checks that symbols are exact and cost their estimate, or `least_bits` less or more; gives the bits."""
     data = coder.encode(symbols)
     decoded = coder.decode(data, symbols.shape)
     assert decoded.dtype == np.int32
