@@ -122,10 +122,7 @@ class CompressionJob:
 
 
 def write_compressed(
-    sink: BinaryIO,
-    pieces: Iterable[np.ndarray],
-    job: CompressionJob,
-    on_progress: Callable[[float], Any] = lambda seconds: None,
+    sink: BinaryIO, pieces: Iterable[np.ndarray], job: CompressionJob, on_progress: Callable[[float], Any]
 ) -> None:
     """Writes a whole `.tfn` file; see `Codec.compress_to`."""
     with contextlib.ExitStack() as arrays:

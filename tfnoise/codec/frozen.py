@@ -307,14 +307,9 @@ def read_settings(version_folder: Path) -> dict[str, Any]:
 
 
 def synthesis_in(precision: str, model: LoadedModel) -> Callable[[tf.Tensor], tf.Tensor]:
-    """`FrozenModel.synthesise` with convolutions in a precision, which never changes symbols.
+    """A model's `FrozenModel.synthesise` with convolutions in a precision, which never changes symbols.
 
-    Args:
-      precision: "float32", or "bfloat16" with float32 accumulation.
-      model: a loaded model.
-
-    Raises:
-      ValueError: the precision is unknown.
+    The precision is "float32", or "bfloat16" with float32 accumulation; ValueError for others.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")

@@ -7,7 +7,7 @@ range coding of the entropy bottleneck's symbols by tables of other steps, too, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,14 +21,6 @@ from tfnoise.layers.levels import latent_channels_for
 
 # A few megabytes each; in a stream the step changes from block to block.
 _CACHED_CODERS = 8
-
-
-class CodedLatent(NamedTuple):
-    """A latent as a string: the string's kind, the string, and the index of its step."""
-
-    kind: Kind
-    data: bytes
-    step_index: int
 
 
 class PayloadCoder:
@@ -84,10 +76,10 @@ class PayloadCoder:
             return kind, data
         return Kind.PACKED, self.packed(symbols)
 
-    def encode_latent(self, latent: np.ndarray, most_bits: float) -> CodedLatent:
+    def encode_latent(self, latent: np.ndarray, most_bits: float) -> tuple[Kind, bytes, int]:
         """Codes a latent, float32 `[rows, columns, latents]`, with the finest step at or under `most_bits`.
 
-        Where none is, the coarsest step is taken.
+        Where none is, the coarsest step is taken. Returns the form, the string and the step's index.
         """
         strings: dict[int, tuple[Kind, bytes]] = {}
 
@@ -104,7 +96,7 @@ class PayloadCoder:
         step, _ = search_step(self.steps, most_bits, 1, bits, payload_bits)
         if step not in strings:
             payload_bits(step)
-        return CodedLatent(*strings[step], step)
+        return (*strings[step], step)
 
     def decode(self, kind: Kind, data: bytes, shape: Sequence[int], step_index: int) -> np.ndarray:
         """The symbols of a string.

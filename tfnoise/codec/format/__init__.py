@@ -9,7 +9,7 @@ from tfnoise.codec.format.header import (
     unpack_front_end,
     write_header,
 )
-from tfnoise.codec.format.reader import Summary, read_blocks, reseal, summary
+from tfnoise.codec.format.reader import read_blocks, reseal, summary
 
 __all__ = [
     "BitstreamError",
@@ -18,7 +18,6 @@ __all__ = [
     "End",
     "Header",
     "Kind",
-    "Summary",
     "pack_front_end",
     "read_blocks",
     "read_header",
