@@ -82,7 +82,7 @@ def test_every_flipped_bit_of_an_open_stream_is_found_where_it_is():
         assert items[:struck] + items[struck + 1 :] == [*blocks[:struck], *blocks[struck + 1 :], end]
 
 
-def test_every_truncation_is_told_and_what_is_there_comes():
+def test_every_truncation_is_reported_and_whole_blocks_are_read():
     header, blocks, data = five_blocks()
     spans = spans_of(header, blocks)
     for length in range(len(data)):
@@ -103,7 +103,7 @@ def test_every_truncation_is_told_and_what_is_there_comes():
         assert all(isinstance(item, DamagedBlock) for item in items[len(whole) :])
 
 
-def test_every_truncation_of_an_open_stream_is_told():
+def test_every_truncation_of_an_open_stream_is_reported():
     header, blocks, _, data = open_stream()
     spans = spans_of(header, blocks)
     for length in range(HEADER_BYTES, len(data)):
