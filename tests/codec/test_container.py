@@ -18,7 +18,6 @@ from tfnoise.codec.format import (
     End,
     Header,
     Kind,
-    pack_front_end,
     read_blocks,
     read_header,
     reseal,
@@ -55,12 +54,12 @@ def random_header(random: np.random.Generator) -> Header:
         a_block = multiple * -(-frames // (60 * multiple))
         if a_block > 16384:
             return random_header(random)
-    return Header(
+    return header_of(
+        samples,
+        front_end=front_end,
         fingerprint=random.bytes(16).hex(),
-        front_end=pack_front_end(front_end),
         reference_db=float(random.uniform(-120, 60)),
         sample_rate_hz=original,
-        samples=samples,
         frames=frames,
         frames_per_block=a_block,
         channels=int(random.integers(1, 4)),
@@ -114,32 +113,22 @@ def test_header_and_framing_of_a_clip_are_small():
     assert header_of(None, step_index=None).framing_bytes == 16
 
 
-def golden_file() -> tuple[Header, list[Block]]:
-    """Two seconds and more of two channels at 44.1 kHz, in blocks of 128 frames."""
-    header = header_of(
-        100_000, frames=142, sample_rate_hz=44100, frames_per_block=128, channels=2, downmixed=True
-    )
-    return header, [
+def test_golden_bytes():
+    """Two seconds and more of two channels at 44.1 kHz; and an open stream of one block with its own step."""
+    more = {"sample_rate_hz": 44100, "frames_per_block": 128, "channels": 2, "downmixed": True}
+    file = header_of(100_000, frames=142, **more)
+    blocks = [
         Block(0, 128, Kind.PACKED, b"left"),
         Block(1, 128, Kind.RANGE_CODED, b"right"),
         Block(2, 14, Kind.PACKED, b""),
         Block(3, 14, Kind.RANGE_CODED, b"\xff"),
     ]
-
-
-def golden_stream() -> tuple[Header, list[Block | End]]:
-    """An open stream of one block, with its own step."""
-    header = header_of(None, step_index=None, fixed_reference=True)
-    return header, [Block(0, 4, Kind.RANGE_CODED, b"sound", 41), End(1000, 4)]
-
-
-def test_golden_bytes():
-    header, blocks = golden_file()
-    assert file_of(header, blocks).hex() == GOLDEN.hex()
-    assert read(GOLDEN) == (header, blocks)
-    header, (block, end) = golden_stream()
-    assert file_of(header, [block], end).hex() == GOLDEN_STREAM.hex()
-    assert read(GOLDEN_STREAM) == (header, [block, end])
+    assert file_of(file, blocks).hex() == GOLDEN.hex()
+    assert read(GOLDEN) == (file, blocks)
+    stream = header_of(None, step_index=None, fixed_reference=True)
+    block, end = Block(0, 4, Kind.RANGE_CODED, b"sound", 41), End(1000, 4)
+    assert file_of(stream, [block], end).hex() == GOLDEN_STREAM.hex()
+    assert read(GOLDEN_STREAM) == (stream, [block, end])
 
 
 def test_the_document_shows_the_golden_bytes(repo_root):
