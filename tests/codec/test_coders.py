@@ -56,9 +56,9 @@ def check_any_string(coder: RangeCoder, symbols: np.ndarray) -> None:
     """Checks that changed and random strings decode to symbols within the tables."""
     data, random = coder.encode(symbols), np.random.default_rng(2)
     strings = [b"", b"\0" * 500, b"\xff" * 500, data[1:], data + data, random.bytes(3000)]
-    strings += [random.bytes(random.integers(0, 200)) for _ in range(100)]
-    strings += [data[: random.integers(len(data))] for _ in range(50)]
-    for _ in range(100):
+    strings += [random.bytes(random.integers(0, 200)) for _ in range(60)]
+    strings += [data[: random.integers(len(data))] for _ in range(30)]
+    for _ in range(60):
         changed = bytearray(data)
         changed[random.integers(len(data))] ^= 1 << random.integers(8)
         strings.append(bytes(changed))
