@@ -16,7 +16,7 @@ FRONT_END = FrontEnd(sample_rate_hz=8000, n_fft=512, hop=128, mels=48)
 
 
 def tiny_autoencoder(
-    bottleneck: str = "entropy", mels: int = FRONT_END.mels, gain: float = 10, **options: Any
+    bottleneck: str = "entropy", mels: int = FRONT_END.mels, gain: float = 10, seed: int = 5, **options: Any
 ) -> Autoencoder:
     """A built autoencoder of 8 filters, the same for the same arguments.
 
@@ -24,9 +24,10 @@ def tiny_autoencoder(
       bottleneck: "entropy" or "levels".
       mels: height of its images.
       gain: factor of the latents of "entropy".
+      seed: random seed of the weights.
       **options: of `Autoencoder`, in place of 8 filters and .25 bits per pixel.
     """
-    tf.keras.utils.set_random_seed(5)
+    tf.keras.utils.set_random_seed(seed)
     model = Autoencoder(bottleneck=bottleneck, **{"filters": 8, "bpp": 0.25, **options})
     model(tf.zeros([1, mels, 32, 1]))
     if bottleneck == "entropy":
