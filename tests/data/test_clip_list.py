@@ -127,15 +127,25 @@ def clips(*names: str, folder: str = "set") -> list[Clip]:
     return [Clip(path=f"{folder}/audio/{name}", id=str(n), rating=3.0) for n, name in enumerate(names)]
 
 
-@pytest.mark.parametrize("folder", ["set", "audio", "/data/audio/set", "https://host/audio", "."])
-def test_nothing_is_wrong(folder):
+def problems(folder: Path, rows: list[str], files: list[str]) -> list[str]:
+    """What is wrong between a list with these files in its rows and an audio/ with these files."""
+    for name in files:
+        (folder / "audio" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "audio" / name).touch()
+    return list_problems(folder, clips(*rows, folder=str(folder)))
+
+
+@pytest.mark.parametrize("folder", ["set", "audio", "audio/set", "."])
+def test_nothing_is_wrong(tmp_path, monkeypatch, folder):
     names = ["a.wav", "sub/b.wav", "audio/c.wav"]
-    assert list_problems(clips(*names, folder=folder), names) == []
-    assert list_problems([], []) == []
+    assert problems(tmp_path / folder, names, names) == []
+    monkeypatch.chdir(tmp_path)
+    assert problems(Path(folder), names, names) == []
+    assert problems(Path("empty"), [], []) == []
 
 
-def test_files_without_rows_and_rows_without_files():
-    assert list_problems(clips("a.wav", "b.wav"), {"b.wav", "d.wav", "c.wav"}) == [
+def test_files_without_rows_and_rows_without_files(tmp_path):
+    assert problems(tmp_path, ["a.wav", "b.wav"], ["b.wav", "d.wav", "c.wav"]) == [
         "id '0': its file 'a.wav' is not in audio/",
         "'c.wav' in audio/ has no row",
         "'d.wav' in audio/ has no row",
@@ -151,9 +161,8 @@ def test_bad_ratings_can_be_collected(tmp_path):
     }
 
 
-def test_a_file_of_two_rows():
-    a, b = clips("a.wav", "a.wav")
-    assert list_problems([a, b], ["a.wav"]) == ["'a.wav' is the file of 2 rows"]
+def test_a_file_of_two_rows(tmp_path):
+    assert problems(tmp_path, ["a.wav", "a.wav"], ["a.wav"]) == ["'a.wav' is the file of 2 rows"]
 
 
 def test_files_of_another_form_are_named(tmp_path):

@@ -83,17 +83,14 @@ def probe(path: str | os.PathLike[str]) -> AudioInfo:
     """
     path = os.fspath(path)
     head_only = is_remote(path)
-    with _opened(path, _HEADER_BYTES if head_only else None) as source:
+    with _opened(path, _HEADER_BYTES if head_only else -1) as source:
         info, sound = _probe(path, source, size_known=not head_only)
         sound.close()
     return info
 
 
 def read(
-    path: str | os.PathLike[str],
-    minimum_samples: int = 1,
-    first_sample: int = 0,
-    sample_count: int | None = None,
+    path: str | os.PathLike[str], first_sample: int = 0, sample_count: int | None = None
 ) -> tuple[np.ndarray, int]:
     """The samples of an audio file, or of a part of it.
 
@@ -106,7 +103,6 @@ def read(
 
     Args:
       path: a file on this machine, or a URL, which is fetched whole.
-      minimum_samples: the fewest samples per channel that the caller can use, 1 or more.
       first_sample: where to begin.
       sample_count: how many samples per channel to read; None: to the end.
 
@@ -115,8 +111,8 @@ def read(
       in Hz.
 
     Raises:
-      InputError: when the file is missing, not audio, damaged, cut short, empty, has fewer than
-        minimum_samples, or holds values that are no finite numbers.
+      InputError: when the file is missing, not audio, damaged, cut short, empty, or holds values that are no
+        finite numbers.
     """
     path = os.fspath(path)
     with _opened(path) as source:
@@ -124,9 +120,7 @@ def read(
         with sound:
             pieces = list(_pieces(info, sound, first_sample, sample_count))
     samples = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-    problem = sample_problem(path, samples, minimum_samples)
-    if problem:
-        raise InputError(problem)
+    check_samples(path, samples)
     return samples, info.sample_rate_hz
 
 
@@ -160,9 +154,8 @@ def open_sound(path: str | os.PathLike[str]) -> Iterator[tuple[AudioInfo, Iterat
 def _checked_pieces(info: AudioInfo, sound: Any) -> Iterator[np.ndarray]:
     for number, piece in enumerate(_pieces(info, sound, 0, None)):
         # The last piece may be empty, and that of an empty file is.
-        problem = sample_problem(info.path, piece) if len(piece) or not number else ""
-        if problem:
-            raise InputError(problem)
+        if len(piece) or not number:
+            check_samples(info.path, piece)
         yield piece
 
 
@@ -188,30 +181,28 @@ def _pieces(info: AudioInfo, sound: Any, first_sample: int, sample_count: int | 
         raise InputError(_cut_short(info.path, first_sample + sample_count, first_sample + samples))
 
 
-def sample_problem(path: str, samples: np.ndarray, minimum_samples: int = 1) -> str:
-    """What is wrong with samples `[samples, channels]`: one line that names the file, or "" for nothing."""
+def check_samples(path: str, samples: np.ndarray) -> None:
+    """Raises an InputError unless a file's samples `[samples, channels]` can be used."""
     if len(samples) == 0:
-        return f"{path}: holds no samples; leave it out"
-    if len(samples) < minimum_samples:
-        counts = f"{len(samples)} samples where at least {minimum_samples} are needed"
-        return f"{path}: is too short: {counts}; leave it out"
+        raise InputError(f"{path}: holds no samples; skip it")
     # Any NaN or infinity survives in a sum, which needs no array as large as the samples.
     with np.errstate(invalid="ignore"):
         total = np.sum(samples, dtype=np.float64)
-    loudest = max(float(samples.max()), -float(samples.min())) if np.isfinite(total) else 0.0
-    if loudest > LARGEST_VALUE:
-        return f"{path}: its values reach {loudest:.1e} where full scale is 1; export it again"
     if not np.isfinite(total):
         bad = int(np.count_nonzero(~np.isfinite(samples)))
-        return f"{path}: {bad} of its values are not finite numbers (NaN or infinity); export it again"
-    return ""
+        raise InputError(
+            f"{path}: {bad} of its values are not finite numbers (NaN or infinity); export it again"
+        )
+    loudest = max(float(samples.max()), -float(samples.min()))
+    if loudest > LARGEST_VALUE:
+        raise InputError(f"{path}: its values reach {loudest:.1e} where full scale is 1; export it again")
 
 
 @contextlib.contextmanager
-def _opened(path: str, limit: int | None = None) -> Iterator[BinaryIO]:
+def _opened(path: str, limit: int = -1) -> Iterator[BinaryIO]:
     """The file, open to be read; of a URL its bytes, or the first `limit` of them."""
     if is_remote(path):
-        yield io.BytesIO(_fetched(path, limit))
+        yield io.BytesIO(fetch(path, limit))
         return
     if not os.path.exists(path):
         raise InputError(f"{path}: no such file; check the name")
@@ -227,17 +218,16 @@ def _opened(path: str, limit: int | None = None) -> Iterator[BinaryIO]:
         yield source
 
 
-def _fetched(path: str, limit: int | None) -> bytes:
+def fetch(path: str, limit: int = -1, remedy: str = "check the address") -> bytes:
+    """The content of a URL, or its first `limit` bytes; an InputError with the remedy where that fails."""
     import tensorflow as tf
     import tensorflow_io  # noqa: F401  (registers the file systems of URLs)
 
     try:
         with tf.io.gfile.GFile(path, "rb") as source:
-            return source.read() if limit is None else source.read(limit)
+            return source.read(limit)
     except tf.errors.OpError as error:
-        raise InputError(
-            f"{path}: cannot be fetched ({_one_line(error.message)}); check the address"
-        ) from error
+        raise InputError(f"{path}: cannot be fetched ({_one_line(error.message)}); {remedy}") from error
 
 
 @contextlib.contextmanager
@@ -249,7 +239,7 @@ def _sound_errors(path: str) -> Iterator[None]:
     # TypeError: soundfile asks for more arguments where a name ends in .raw.
     except (soundfile.SoundFileError, RuntimeError, OSError, TypeError, MemoryError) as error:
         reason = _one_line(getattr(error, "error_string", "") or str(error))
-        raise InputError(f"{path}: is damaged or not audio ({reason}); replace it or leave it out") from error
+        raise InputError(f"{path}: is damaged or not audio ({reason}); replace it or skip it") from error
 
 
 def _one_line(text: Any) -> str:
@@ -268,7 +258,7 @@ def _probe(path: str, source: BinaryIO, size_known: bool = True) -> tuple[AudioI
 
     size = source.seek(0, os.SEEK_END)
     if size == 0:
-        raise InputError(f"{path}: is an empty file; replace it or leave it out")
+        raise InputError(f"{path}: is an empty file; replace it or skip it")
     claimed = _wav_samples(source)
     source.seek(0)
     with _sound_errors(path):

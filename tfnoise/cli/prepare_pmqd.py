@@ -97,14 +97,14 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
 
 def _check_list(folder: Path) -> tuple[int, list[str]]:
     """The number of clips on the list, and what is wrong with it."""
-    from tfnoise.data.clip_list import audio_names, list_problems, odd_files, read_list
+    from tfnoise.data.clip_list import list_problems, odd_files, read_list
 
     bad_ratings: dict[str, str] = {}
     try:
         clips = read_list(str(folder), bad_ratings)
     except InputError as error:
         return 0, [str(error)]
-    problems = [*bad_ratings.values(), *list_problems(clips, audio_names(folder))]
+    problems = [*bad_ratings.values(), *list_problems(folder, clips)]
     return len(clips), [*problems, *odd_files(clip.path for clip in clips).values()]
 
 

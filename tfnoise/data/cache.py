@@ -38,7 +38,9 @@ _FEATURES = {
 }
 
 
-def cache_path(clips: Sequence[Clip], front_end: FrontEnd, multiple: int, folder: Path | None) -> Path:
+def cache_path(
+    clips: Sequence[Clip], front_end: FrontEnd, multiple: int, folder: str | os.PathLike[str] | None
+) -> Path:
     """The file of these images' cache: named by the files' content, the list and the settings.
 
     Args:
@@ -60,18 +62,13 @@ def cache_path(clips: Sequence[Clip], front_end: FrontEnd, multiple: int, folder
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     folder = folder or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfnoise"
-    return folder / f"{digest[:32]}.tfrecord"
+    return Path(folder) / f"{digest[:32]}.tfrecord"
 
 
 def _content(path: str) -> str:
-    if is_remote(path):
-        try:
-            return str(tf.io.gfile.stat(path).length)
-        except tf.errors.OpError:
-            return "absent"
     try:
-        return pooch.file_hash(path)
-    except OSError:
+        return str(tf.io.gfile.stat(path).length) if is_remote(path) else pooch.file_hash(path)
+    except (OSError, tf.errors.OpError):
         return "absent"
 
 
@@ -154,12 +151,12 @@ def _on_disk(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _record(item: dict[str, Any]) -> bytes:
-    def feature(*values: Any) -> tf.train.Feature:
-        if isinstance(values[0], bytes):
-            return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
-        if isinstance(values[0], int):
-            return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-        return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+    def feature(value: bytes | int | float) -> tf.train.Feature:
+        if isinstance(value, bytes):
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+        if isinstance(value, int):
+            return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
 
     features = {
         "index": feature(int(item["index"])),

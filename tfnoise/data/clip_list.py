@@ -13,10 +13,10 @@ import io
 import math
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tfnoise.audio.files import AUDIO_SUFFIXES, is_remote, probe
+from tfnoise.audio.files import AUDIO_SUFFIXES, fetch, is_remote, probe
 from tfnoise.errors import InputError
 
 #: The list's file name, the columns that it must have, and the folder beside it that holds the clips.
@@ -27,8 +27,6 @@ COLUMNS = tuple(
 AUDIO_FOLDER = "audio"
 #: The condition of a clip that nothing was done to.
 ORIGINAL = "original"
-# Listeners' scale: bad to excellent.
-_LOWEST_RATING, _HIGHEST_RATING = 1, 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +168,7 @@ def read_csv(path: str) -> tuple[list[str], list[tuple[str, dict[str | None, str
     """
     try:
         if is_remote(path):
-            content = _fetched(path)
+            content = fetch(path, remedy="a remote folder must have this list: it cannot be walked")
         else:
             with open(path, "rb") as source:
                 content = source.read()
@@ -182,20 +180,6 @@ def read_csv(path: str) -> tuple[list[str], list[tuple[str, dict[str | None, str
         raise InputError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
     except csv.Error as error:
         raise InputError(f"{path}: is not a readable CSV file ({error}); export it again") from error
-
-
-def _fetched(path: str) -> bytes:
-    import tensorflow as tf
-    import tensorflow_io  # noqa: F401  (registers the file systems of URLs)
-
-    try:
-        with tf.io.gfile.GFile(path, "rb") as source:
-            return source.read()
-    except tf.errors.OpError as error:
-        reason = " ".join(error.message.split()).rstrip(".")
-        raise InputError(
-            f"{path}: cannot be fetched ({reason}); a remote folder must have this list: it cannot be walked"
-        ) from error
 
 
 def _clip(
@@ -210,9 +194,8 @@ def _clip(
         raise InputError(f"{where}: sample_filename {name!r} must name a file inside audio/; fix the line")
     try:
         rating = _number(cells, "rating", where)
-        if rating is not None and not _LOWEST_RATING <= rating <= _HIGHEST_RATING:
-            scale = f"{_LOWEST_RATING} to {_HIGHEST_RATING}"
-            raise InputError(f"{where}: rating {rating:g} is not within {scale}; fix it or leave it empty")
+        if rating is not None and not 1 <= rating <= 5:
+            raise InputError(f"{where}: rating {rating:g} is not within 1 to 5; fix it or leave it empty")
     except InputError as error:
         if bad_ratings is None:
             raise
@@ -269,37 +252,33 @@ def originals_of(listed: Sequence[Clip], clips: Sequence[Clip]) -> list[Clip | N
     return [clip if clip.degradation == ORIGINAL else originals.get(piece(clip)) for clip in clips]
 
 
-def audio_names(folder: str | os.PathLike[str]) -> list[str]:
-    """Names of the files below a folder's audio/, relative to it with forward slashes, sorted."""
-    return _files_below(os.path.join(folder, AUDIO_FOLDER))
-
-
-def list_problems(clips: Sequence[Clip], names: Collection[str]) -> list[str]:
+def list_problems(folder: str | os.PathLike[str], clips: Sequence[Clip]) -> list[str]:
     """What is wrong between a list of clips, as PMQD's, and the files of its audio/.
 
     Args:
+      folder: holds audio/, on this machine.
       clips: all clips of the list, as `read_list` gives them.
-      names: the files that audio/ holds, as from `audio_names`.
 
     Returns:
       One line a problem: a file that stands in several rows, a row without its file, a file without a row.
     """
-    files = collections.Counter(os.path.normpath(clip.path) for clip in clips)
-    problems = [
-        f"{os.path.basename(path)!r} is the file of {count} rows"
-        for path, count in files.items()
-        if count > 1
+    audio = os.path.join(folder, AUDIO_FOLDER)
+    files = dict.fromkeys(_files_below(audio))
+    names = [Path(os.path.relpath(clip.path, audio)).as_posix() for clip in clips]
+    rows = collections.Counter(names)
+    return [
+        *(
+            f"{os.path.basename(name)!r} is the file of {count} rows"
+            for name, count in rows.items()
+            if count > 1
+        ),
+        *(
+            f"id {clip.id!r}: its file {os.path.basename(name)!r} is not in {AUDIO_FOLDER}/"
+            for clip, name in zip(clips, names)
+            if name not in files
+        ),
+        *(f"{name!r} in {AUDIO_FOLDER}/ has no row" for name in files if name not in rows),
     ]
-    present, listed = frozenset(names), set()
-    for clip in clips:
-        # Folders above or below may be named audio as well.
-        parts = os.path.normpath(clip.path).split(os.sep)
-        places = {os.sep.join(parts[n + 1 :]) for n, part in enumerate(parts) if part == AUDIO_FOLDER}
-        if not places & present:
-            name = os.path.basename(clip.path)
-            problems.append(f"id {clip.id!r}: its file {name!r} is not in {AUDIO_FOLDER}/")
-        listed |= places
-    return problems + [f"{name!r} in {AUDIO_FOLDER}/ has no row" for name in sorted(present - listed)]
 
 
 def odd_files(paths: Iterable[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfnoise.audio.files import AudioInfo, is_remote, probe, read, sample_problem
+from tfnoise.audio.files import check_samples, is_remote, probe, read
 from tfnoise.audio.front_end import FrontEnd
 from tfnoise.audio.image import REFERENCE_FLOOR_DB, is_silent, waveform_to_image
 from tfnoise.audio.resample import resample, to_mono
@@ -49,7 +49,7 @@ def natural_images(
     clips: Sequence[Clip],
     front_end: FrontEnd,
     multiple: int = 16,
-    parallel_calls: int | None = None,
+    parallel_calls: int = tf.data.AUTOTUNE,
     with_waveforms: bool = False,
 ) -> tf.data.Dataset:
     """The images of clips, in their order, one element a clip; one that cannot be used is reported.
@@ -67,7 +67,7 @@ def natural_images(
       clips: the clips, as from `list_clips`.
       front_end: the settings of the images.
       multiple: frames that an image is a whole multiple of; a clip with fewer has a problem.
-      parallel_calls: clips handled at once; None lets tf.data decide. The order never depends on it.
+      parallel_calls: clips handled at once. The order never depends on it.
       with_waveforms: whether the elements have the waveforms, too.
 
     Returns:
@@ -84,12 +84,10 @@ def natural_images(
     """
     if multiple < 1:
         raise ValueError(f"multiple must be 1 or more, not {multiple}")
-    calls = tf.data.AUTOTUNE if parallel_calls is None else parallel_calls
     routes = [_route(clip) for clip in clips]
     in_graph = any(route.decoder != _BY_SOUNDFILE for route in routes)
     if in_graph or any(is_remote(clip.path) for clip in clips):
         import tensorflow_io  # noqa: F401  (registers its decoders, and the file systems of URLs)
-    counts = [-1 if clip.sample_count is None else clip.sample_count for clip in clips]
     columns = {
         "index": (list(range(len(clips))), tf.int32),
         "path": ([os.fsencode(clip.path) for clip in clips], tf.string),
@@ -98,18 +96,18 @@ def natural_images(
         "samples": ([route.samples for route in routes], tf.int64),
         "md5": ([route.md5 for route in routes], tf.string),
         "first": ([clip.first_sample for clip in clips], tf.int64),
-        "count": (counts, tf.int64),
+        "count": ([-1 if clip.sample_count is None else clip.sample_count for clip in clips], tf.int64),
     }
     items = {name: tf.constant(values, dtype, [len(clips)]) for name, (values, dtype) in columns.items()}
     dataset = tf.data.Dataset.from_tensor_slices(items).interleave(
         lambda item: _decoded(item, in_graph),
         cycle_length=_CLIPS_AT_ONCE,
-        num_parallel_calls=calls,
+        num_parallel_calls=parallel_calls,
         deterministic=True,
     )
     dataset = dataset.map(
         lambda item: _image(item, front_end, multiple, with_waveforms),
-        num_parallel_calls=calls,
+        num_parallel_calls=parallel_calls,
         deterministic=True,
     )
     return dataset.apply(tf.data.experimental.assert_cardinality(len(clips)))
@@ -121,24 +119,18 @@ def _route(clip: Clip) -> _Route:
         return _Route()
     try:
         info = probe(clip.path)
-        if (info.container, info.subtype) not in _IN_GRAPH or _too_dense(info):
+        if (info.container, info.subtype) not in _IN_GRAPH:
             return _Route()
+        size = tf.io.gfile.stat(os.fsencode(clip.path)).length
         md5 = _flac_md5(clip.path) if info.container == "FLAC" else b""
     except (InputError, OSError, tf.errors.OpError):
         # Reported when it is read, where the message can travel in the dataset.
         return _Route()
-    if info.container == "FLAC" and not md5:
+    too_dense = info.samples * info.channels > size * _MOST_SAMPLES_PER_BYTE
+    if too_dense or (info.container == "FLAC" and not md5):
         return _Route()
     decoder = list(_IN_GRAPH).index((info.container, info.subtype))
     return _Route(decoder, info.sample_rate_hz, info.samples, md5)
-
-
-def _too_dense(info: AudioInfo) -> bool:
-    if is_remote(info.path):
-        size = tf.io.gfile.stat(info.path).length
-    else:
-        size = os.path.getsize(info.path)
-    return info.samples * info.channels > size * _MOST_SAMPLES_PER_BYTE
 
 
 def _flac_md5(path: str) -> bytes:
@@ -260,9 +252,7 @@ def _image(
 
 def _mono(path: str, samples: np.ndarray, rate_hz: int, front_end: FrontEnd, multiple: int) -> np.ndarray:
     """One channel at the front end's rate, float32 `[samples]`; an InputError says why it cannot be used."""
-    problem = sample_problem(path, samples)
-    if problem:
-        raise InputError(problem)
+    check_samples(path, samples)
     waveform = resample(to_mono(samples), rate_hz, front_end.sample_rate_hz)
     frames = front_end.frames(len(waveform))
     if frames < multiple:

@@ -6,11 +6,11 @@ Audio is decoded once: the images are cached on disk, by the files' content and 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -21,7 +21,6 @@ from tfnoise.data.cache import cache_path, cached
 from tfnoise.data.clip_list import (
     ORIGINAL,
     Clip,
-    audio_names,
     list_clips,
     list_path,
     list_problems,
@@ -98,22 +97,22 @@ def pmqd(
       ValueError: on_problem or multiple is out of range.
     """
     folder = os.fspath(folder)
-    front_end = FrontEnd() if front_end is None else front_end
     has_list = is_remote(folder) or os.path.isfile(list_path(folder))
     on_problem = on_problem or ("raise" if has_list else "skip")
-    options = _Options(front_end, multiple, on_problem, cache, cache_dir, on_clip)
+    options = _Options(front_end or FrontEnd(), multiple, on_problem, cache, cache_dir, on_clip)
     clips = list_clips(folder, degradation)
     if not has_list:
-        return _image_set(_pairs(cut_clips(clips)), with_originals, options)
+        clips = cut_clips(clips)
+        return _image_set(list(zip(clips, clips)), with_originals, options)
     listed = list_clips(folder, "all")
-    pairs = _pairs(clips, listed)
+    pairs = list(zip(clips, originals_of(listed, clips)))
 
     def paths(pair: tuple[Clip, Clip | None]) -> list[str]:
         return [clip.path for clip in (pair if with_originals else pair[:1]) if clip is not None]
 
     odd = odd_files([path for pair in pairs for path in paths(pair)])
     check_list = options.on_problem == "raise" and not is_remote(folder)
-    problems = list_problems(listed, audio_names(folder)) if check_list else []
+    problems = list_problems(folder, listed) if check_list else []
     _report([*problems, *odd.values()], options, f"{folder}: ")
     pairs = [pair for pair in pairs if odd.keys().isdisjoint(paths(pair))]
     if not pairs:
@@ -154,15 +153,9 @@ def recordings(
       InputError: no clip can be used; or with "raise", one cannot; or the cache cannot be written.
       ValueError: an argument is out of range.
     """
-    front_end = FrontEnd() if front_end is None else front_end
-    options = _Options(front_end, multiple, on_problem, cache, cache_dir, on_clip)
+    options = _Options(front_end or FrontEnd(), multiple, on_problem, cache, cache_dir, on_clip)
     clips = cut_clips(list_clips(folder, "all"), clip_duration_s)
-    return _image_set(_pairs(clips), False, options)
-
-
-def _pairs(clips: Sequence[Clip], listed: Sequence[Clip] | None = None) -> list[tuple[Clip, Clip | None]]:
-    """Clips with their originals among all that are listed; None: the clips themselves."""
-    return list(zip(clips, originals_of(clips if listed is None else listed, clips)))
+    return _image_set(list(zip(clips, originals_of(clips, clips))), False, options)
 
 
 def _image_set(
@@ -209,14 +202,10 @@ def _image_set(
 
 def _images(clips: Sequence[Clip], options: _Options) -> tuple[tf.data.Dataset, dict[int, str]]:
     """The images, and by a clip's index what is wrong with it, where they are cached."""
-
-    def decoded() -> tf.data.Dataset:
-        return natural_images(clips, options.front_end, options.multiple)
-
+    decoded = functools.partial(natural_images, clips, options.front_end, options.multiple)
     if not options.cache:
         return decoded(), {}
-    folder = None if options.cache_dir is None else Path(options.cache_dir)
-    path = cache_path(clips, options.front_end, options.multiple, folder)
+    path = cache_path(clips, options.front_end, options.multiple, options.cache_dir)
     dataset = cached(decoded, path, len(clips), options.front_end.mels, options.on_clip)
     bad = dataset.filter(lambda item: item["problem"] != "")
     bad = bad.map(lambda item: (item["index"], item["problem"])).as_numpy_iterator()

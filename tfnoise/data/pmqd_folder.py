@@ -1,7 +1,8 @@
 """Prepares a folder with PMQD from its release: pmqd.csv and audio/, verified and whole.
 
 All that is unfinished lies in DIR/.download, which goes in the end: an audio.tgz in DIR itself is the user's.
-A record, written last, says what the folder must hold. A run that is killed anywhere is resumed by the next.
+A record of what audio/ must hold is written before audio/ is there: one without a record is the user's.
+A run that is killed anywhere is resumed by the next.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import filecmp
 import gzip
 import json
 import os
@@ -18,13 +18,14 @@ import re
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pooch
 
-from tfnoise.data.clip_list import AUDIO_FOLDER, LIST_NAME, audio_names
+from tfnoise.data.clip_list import AUDIO_FOLDER, LIST_NAME
 from tfnoise.data.pmqd_download import (
     ARCHIVE_NAME,
     PMQD,
@@ -32,7 +33,6 @@ from tfnoise.data.pmqd_download import (
     OnBytes,
     check_url,
     fetch,
-    manifest_from,
     size_of,
     writing,
 )
@@ -46,7 +46,6 @@ MOST_MEMBERS = 10_000
 _LARGEST_RATIO = 20
 _ALWAYS_ALLOWED_BYTES = 256_000_000
 _LONGEST_HEADER_BYTES = 1 << 20
-_KINDS = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link"}
 _REMEDY = "nothing of it is used; get it again or from elsewhere"
 
 Watch = Callable[[str, int, int], AbstractContextManager[OnBytes]]
@@ -134,8 +133,6 @@ class _Preparation:
             os.replace(self._get(LIST_NAME), self._folder / LIST_NAME)
         if files is None or bad:
             files = self._unpack(self._get(ARCHIVE_NAME), bad)
-        if not self._done.already_complete:
-            self._write_record(files)
         archive, kept = self._work / ARCHIVE_NAME, self._folder / ARCHIVE_NAME
         if archive.exists() and keep_archive:
             os.replace(archive, kept)
@@ -150,37 +147,28 @@ class _Preparation:
         """The files of audio/ and their sizes in bytes; None where there is no record that can be read."""
         try:
             record = json.loads(self._record.read_text(encoding="utf-8"))
-            manifest = manifest_from(record["manifest"])
+            sha256 = record["manifest"][ARCHIVE_NAME]["sha256"]
             files = {str(name): int(size_bytes) for name, size_bytes in record["files"].items()}
         except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
             return None
-        if manifest != self._manifest:
+        if record["manifest"] != _as_json(self._manifest):
             raise InputError(
                 f"{self._folder}: was prepared by another manifest (its {ARCHIVE_NAME} has the SHA-256 "
-                f"{manifest[ARCHIVE_NAME].sha256}); name another folder"
+                f"{sha256}); name another folder"
             )
         return files
-
-    def _write_record(self, files: dict[str, int]) -> None:
-        manifest = {name: entry._asdict() for name, entry in self._manifest.items()}
-        temporary = self._work / "record.json"
-        with writing(self._record):
-            temporary.write_text(json.dumps({"manifest": manifest, "files": files}, indent=1), "utf-8")
-            os.replace(temporary, self._record)
 
     def _check_audio_can_be_made(self, ours: bool) -> None:
         """Finds out, before anything is fetched, what would stand in the way."""
         if (self._audio.exists() or self._audio.is_symlink()) and not self._audio.is_dir():
             raise InputError(f"{self._audio}: is no folder; rename it or name another folder")
-        has_archive = (self._folder / ARCHIVE_NAME).exists()
-        if not ours and self._has_audio() and not has_archive and not (self._work / ARCHIVE_NAME).exists():
+        if not ours and self._has_audio():
             raise InputError(
-                f"{self._audio}: is there already and not of this command; name another folder, or put "
-                f"{ARCHIVE_NAME} beside it to have it compared"
+                f"{self._audio}: is there already and not of this command; rename it or name another folder"
             )
         archive_bytes = self._manifest[ARCHIVE_NAME].bytes
-        needed_bytes = 0 if ours and self._has_audio() else int(archive_bytes * _UNPACKED_RATIO)
-        if not has_archive:
+        needed_bytes = int(archive_bytes * _UNPACKED_RATIO)
+        if not (self._folder / ARCHIVE_NAME).exists():
             needed_bytes += archive_bytes - size_of(self._work / f"{ARCHIVE_NAME}.part")
         free_bytes = shutil.disk_usage(self._folder).free
         if free_bytes < needed_bytes:
@@ -223,45 +211,33 @@ class _Preparation:
         return fetched
 
     def _unpack(self, archive: Path, bad: list[str]) -> dict[str, int]:
-        """Unpacks the archive, or of it the files that are bad: wholly or not at all."""
-        unpacked = self._work / AUDIO_FOLDER
+        """Unpacks the archive, records its files, and moves to audio/ what is absent or bad there."""
+        unpacked, record = self._work / AUDIO_FOLDER, self._work / "record.json"
         shutil.rmtree(unpacked, ignore_errors=True)
         try:
             with self._watch("unpacking", self._manifest[ARCHIVE_NAME].bytes, 0) as on_bytes:
-                files = unpack(archive, unpacked, on_bytes, bad or None)
-        except ArchiveError:
-            shutil.rmtree(self._work, ignore_errors=True)
+                files = unpack(archive, unpacked, on_bytes)
+        except InputError as error:
+            shutil.rmtree(self._work if isinstance(error, ArchiveError) else unpacked, ignore_errors=True)
             raise
-        except InputError:
-            shutil.rmtree(unpacked, ignore_errors=True)
-            raise
+        with writing(self._record):
+            record.write_text(json.dumps({"manifest": _as_json(self._manifest), "files": files}, indent=1))
+            os.replace(record, self._record)
         with writing(self._audio):
-            for name in bad:
-                (self._audio / name).parent.mkdir(parents=True, exist_ok=True)
-                os.replace(unpacked / name, self._audio / name)
-            if bad:
-                self._done.repaired = len(bad)
-                self._say(f"{self._audio}: put back {len(bad)} of {len(files)} files")
-            elif self._has_audio():
-                self._compare(unpacked, files)
-                self._say(f"{self._audio}: is there, and just what {ARCHIVE_NAME} holds")
-            else:
+            if not self._has_audio():
                 os.rename(unpacked, self._audio)
                 self._say(f"{self._audio}: unpacked {len(files)} files, {_size_text(sum(files.values()))}")
+            else:
+                for name in bad:
+                    (self._audio / name).parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(unpacked / name, self._audio / name)
+                self._say(f"{self._audio}: put back {len(bad)} of {len(files)} files")
+        self._done.repaired = len(bad)
         return files
 
-    def _compare(self, unpacked: Path, files: dict[str, int]) -> None:
-        """Refuses an audio/ that is not just what the archive holds, as it is after a run that was killed."""
-        _, differ, absent = filecmp.cmpfiles(unpacked, self._audio, list(files), shallow=False)
-        problems = [f"{name!r} is missing or differs" for name in (*absent, *differ)]
-        extra = sorted(set(audio_names(self._folder)) - files.keys())
-        problems += [f"{name!r} is not in the archive" for name in extra]
-        if problems:
-            shutil.rmtree(self._work, ignore_errors=True)
-            raise InputError(
-                f"{self._audio}: is there already and not of this command: {problems[0]}; rename it or name "
-                f"another folder"
-            )
+
+def _as_json(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    return {name: fingerprint._asdict() for name, fingerprint in manifest.items()}
 
 
 def _size_text(size_bytes: int) -> str:
@@ -272,12 +248,7 @@ class ArchiveError(InputError):
     """An archive that is damaged or not safe."""
 
 
-def unpack(
-    archive: Path,
-    into: Path,
-    on_bytes: OnBytes = lambda done: None,
-    only: Collection[str] | None = None,
-) -> dict[str, int]:
+def unpack(archive: Path, into: Path, on_bytes: OnBytes = lambda done: None) -> dict[str, int]:
     """Writes the files of a .tgz file, all of which must lie in a folder audio/ of it, to another folder.
 
     No header is trusted. Folders are passed over, and the "._audio" that macOS adds.
@@ -286,7 +257,6 @@ def unpack(
       archive: the file.
       into: where to, a folder that does not exist yet.
       on_bytes: called with the number of bytes of the archive that were read.
-      only: names of the files to write; None: all.
 
     Returns:
       The size of each file by its path below audio/.
@@ -315,7 +285,7 @@ def unpack(
                     if files.keys() & {name, *map(str, PurePosixPath(name).parents)}:
                         reason = "comes twice, or is in a file"
                     files[name] = info.size
-                    if not reason and (only is None or name in only):
+                    if not reason:
                         _write(tar, info, into / name)
                 if reason:
                     shown = info.name if len(info.name) <= 100 else f"{info.name[:97]}..."
@@ -352,7 +322,7 @@ class _BoundedGzip(gzip.GzipFile):
 def _why_unsafe(info: tarfile.TarInfo) -> str:
     # Python counts sparse files as regular; what they claim to hold need not be there.
     if info.issparse() or info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE):
-        return f"is {_KINDS.get(info.type, 'a sparse file, a device or another special file')}"
+        return "is a link, a sparse file, a device or another special file"
     parts = PurePosixPath(info.name).parts
     if info.name.startswith("/") or ".." in parts:
         return "leads out of the folder"
