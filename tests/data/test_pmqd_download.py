@@ -225,7 +225,6 @@ BAD_ENTRIES = [
         (json.dumps({**GOOD, "x": 1}), "it must hold"),
         ("[" * 100_000, "is no manifest"),
         ("\udcff", "utf-8"),
-        (" " * (1 << 20) + "{}", "Expecting value"),
         *((json.dumps({**GOOD, "pmqd.csv": entry}), words) for entry, words in BAD_ENTRIES),
     ],
 )

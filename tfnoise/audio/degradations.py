@@ -13,6 +13,7 @@ github.com/Peltarion/pmqd, "Degrading audio quality".
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 
@@ -55,25 +56,18 @@ def distortion(waveform: np.ndarray, sample_rate_hz: float, intensity: float) ->
         return waveform.copy()
     shape = _LEAST_SHAPE + (_GREATEST_SHAPE - _LEAST_SHAPE) * intensity / 100
     k = 2 * shape / (1 - shape)
-    shaped = waveform / peak
-    scale = 1 + k * np.abs(shaped)
-    shaped *= 1 + k
-    shaped /= scale
-    shaped *= peak
-    return _float32(shaped)
+    x = waveform / peak
+    return _float32((1 + k) * x / (1 + k * np.abs(x)) * peak)
 
 
-def limiter(
-    waveform: np.ndarray, sample_rate_hz: float, intensity: float, make_up: bool = True
-) -> np.ndarray:
+def limiter(waveform: np.ndarray, sample_rate_hz: float, intensity: float) -> np.ndarray:
     """A mastering limiter: no sample leaves the threshold, then the whole is made as loud as its peak was.
 
     The threshold goes from 0 dB to -30 dB below the clip's peak in proportion to the intensity. The gain, one
     for all channels, falls along a straight line in dB over the 5 ms before a peak and recovers by 150 dB a
     second after it. It is known in advance, so that nothing is delayed and nothing is clipped.
 
-    Arguments and result as of `degrade`; without make_up the clip is not raised again, and its peak is the
-    threshold.
+    Arguments and result as of `degrade`.
     """
     waveform = _checked(waveform, sample_rate_hz, intensity)
     peak = _peak(waveform)
@@ -82,13 +76,9 @@ def limiter(
     threshold = peak * 10 ** (_LOWEST_THRESHOLD_DB * intensity / 100 / 20)
     envelope = np.abs(waveform) if waveform.ndim == 1 else np.max(np.abs(waveform), axis=1)
     gain = 10 ** (reduction_db(envelope, threshold, sample_rate_hz) / -20)
-    limited = waveform * (gain if waveform.ndim == 1 else gain[:, None])
-    ceiling = threshold
-    if make_up:
-        limited *= peak / threshold
-        ceiling = peak
+    limited = waveform * (gain if waveform.ndim == 1 else gain[:, None]) * (peak / threshold)
     # The gain suffices already; this takes away what rounding adds.
-    return _float32(np.clip(limited, -ceiling, ceiling, out=limited))
+    return _float32(np.clip(limited, -peak, peak))
 
 
 def reduction_db(envelope: np.ndarray, threshold: float, sample_rate_hz: float) -> np.ndarray:
@@ -212,11 +202,15 @@ def degrade(
     Raises:
       ValueError: when the name is unknown, an argument is out of range, or a sample is NaN or infinite.
     """
-    if degradation == "noise":
-        return noise(waveform, sample_rate_hz, intensity, seed)
-    if degradation not in _WITHOUT_SEED:
+    functions: dict[str, Callable[[np.ndarray, float, float], np.ndarray]] = {
+        "distortion": distortion,
+        "limiter": limiter,
+        "lowpass": lowpass,
+        "noise": functools.partial(noise, seed=seed),
+    }
+    if degradation not in functions:
         raise ValueError(f"degradation must be one of {', '.join(DEGRADATIONS)}, not {degradation!r}")
-    return _WITHOUT_SEED[degradation](waveform, sample_rate_hz, intensity)
+    return functions[degradation](waveform, sample_rate_hz, intensity)
 
 
 def clip_seed(waveform: np.ndarray, seed: int = 0) -> int:
@@ -233,13 +227,6 @@ def clip_seed(waveform: np.ndarray, seed: int = 0) -> int:
     digest = hashlib.blake2b(str(int(seed)).encode() + b"\0", digest_size=8)
     digest.update(content.view(np.uint8).data)
     return int.from_bytes(digest.digest(), "little")
-
-
-_WITHOUT_SEED: dict[str, Callable[[np.ndarray, float, float], np.ndarray]] = {
-    "distortion": distortion,
-    "limiter": limiter,
-    "lowpass": lowpass,
-}
 
 
 def _checked(waveform: np.ndarray, sample_rate_hz: float, intensity: float) -> np.ndarray:

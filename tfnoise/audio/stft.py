@@ -80,9 +80,8 @@ class Stft:
         needed = (frames + self._blocks_a_frame - 1) * self.hop
         missing = needed - samples - self.margin
         waveform = tf.pad(waveform, [[0, 0], [self.margin, tf.maximum(missing, 0)]])[:, :needed]
-        return tf.transpose(
-            tf.reshape(waveform, [batch, -1, self.hop // self._q, self._q]), [3, 2, 0, 1]
-        )  # fmt: skip
+        blocks = tf.reshape(waveform, [batch, -1, self.hop // self._q, self._q])
+        return tf.transpose(blocks, [3, 2, 0, 1])
 
     def spectrum(self, rows: tf.Tensor) -> tf.Tensor:
         """The spectrum of all frames of rows."""

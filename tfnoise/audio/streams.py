@@ -41,8 +41,7 @@ class MelStream:
     """
 
     def __init__(self, front_end: FrontEnd, frames_at_once: int | None = None):
-        self._front_end = front_end
-        self._at_once = _ANALYSED_FRAMES if frames_at_once is None else frames_at_once
+        self._front_end, self._at_once = front_end, frames_at_once or _ANALYSED_FRAMES
         self._uncentred = dataclasses.replace(front_end, centre=False)
         self._pending = np.zeros(0, np.float32)
         self._samples = 0
@@ -123,8 +122,7 @@ class SoundStream:
         self._overlap = 2 * -(-front_end.n_fft // front_end.hop)
         self._chunk_frames = max(chunk_frames, 2 * self._overlap)
         self._skip = front_end.margin
-        self._pending: list[np.ndarray] = []
-        self._pending_frames = 0
+        self._pending = np.zeros([front_end.mels, 0, 1], np.float32)
         self._prefix: np.ndarray | None = None
         self._frames = 0
         self._samples = 0
@@ -136,13 +134,11 @@ class SoundStream:
           ValueError: when the image is not of the front end.
         """
         check_image(image, self._front_end)
-        self._pending.append(image)
-        self._pending_frames += image.shape[1]
+        self._pending = np.concatenate([self._pending, image], 1)
         self._frames += image.shape[1]
-        while self._pending_frames > self._chunk_frames:
-            whole = self._joined()
-            yield self._chunk(whole[:, : self._chunk_frames], last=False)
-            self._set_pending(whole[:, self._chunk_frames - self._overlap :])
+        while self._pending.shape[1] > self._chunk_frames:
+            yield self._chunk(self._pending[:, : self._chunk_frames], last=False)
+            self._pending = self._pending[:, self._chunk_frames - self._overlap :]
 
     def finish(self, samples: int | None = None) -> Iterator[np.ndarray]:
         """Yields the rest of the waveform.
@@ -151,31 +147,24 @@ class SoundStream:
           samples: of the whole waveform; None: the fewest that have so many frames.
         """
         samples = self._front_end.samples(self._frames) if samples is None else samples
-        if not self._samples:
-            yield self._whole(samples)
-            self._on_chunk(self._frames)
+        if self._samples:
+            left = max(0, samples - self._samples)
+            yield fitted(self._chunk(self._pending, last=True), left)
             return
-        left = max(0, samples - self._samples)
-        yield fitted(self._chunk(self._joined(), last=True), left)
+        yield self._gain * self._sound(self._pending, samples, self._front_end)
+        self._on_chunk(self._frames)
 
-    def _joined(self) -> np.ndarray:
-        return self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending, 1)
-
-    def _set_pending(self, image: np.ndarray) -> None:
-        self._pending, self._pending_frames = [image], image.shape[1]
-
-    def _whole(self, samples: int) -> np.ndarray:
+    def _sound(self, image: np.ndarray, samples: int, front_end: FrontEnd) -> np.ndarray:
+        """The sound of an image at a peak of 0 dB, which continues the chunk before if there is one."""
         if self._silent:
             return np.zeros(samples, np.float32)
-        return self._gain * _synthesis(self._front_end, self._iterations)(self._joined(), samples, None)
+        synthesise = _synthesis(front_end, self._iterations)
+        prefix = None if self._prefix is None else tf.constant(self._prefix[None])
+        return synthesise(tf.constant(image, tf.float32), tf.constant(samples), prefix).numpy()
 
     def _chunk(self, image: np.ndarray, last: bool) -> np.ndarray:
         n_fft, hop, frames, prefix = self._front_end.n_fft, self._front_end.hop, image.shape[1], self._prefix
-        length = self._uncentred.samples(frames)
-        if self._silent:
-            chunk = np.zeros(length, np.float32)
-        else:
-            chunk = _synthesis(self._uncentred, self._iterations)(image, length, prefix)
+        chunk = self._sound(image, self._uncentred.samples(frames), self._uncentred)
         if prefix is not None:
             fade = len(prefix) - n_fft
             rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(fade) + 0.5) / fade)).astype(np.float32)
@@ -246,12 +235,8 @@ def waveform_chunks(
 
     Args:
       image: float32 `[mels, frames, 1]` in [0, 1].
-      reference_db: dB, what the image's 1 stands for.
-      front_end: the settings that made the image.
-      iterations: of the phase reconstruction.
+      reference_db, front_end, iterations, chunk_frames, on_chunk: as of `SoundStream`.
       samples: of the whole waveform; None: the fewest that have so many frames.
-      chunk_frames: frames handled at once, some of them twice.
-      on_chunk: called after each chunk with its number of new frames.
 
     Yields:
       float32 `[samples]` pieces of the waveform, in order.
@@ -270,10 +255,8 @@ def _analysis(front_end: FrontEnd) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 @functools.lru_cache(maxsize=8)
-def _synthesis(
-    front_end: FrontEnd, iterations: int
-) -> Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]:
-    """The sound of one image at a peak of 0 dB, compiled once for all lengths."""
+def _synthesis(front_end: FrontEnd, iterations: int) -> Callable[..., tf.Tensor]:
+    """A function of an image, a number of samples and a prefix or None, compiled once for all lengths."""
 
     @tf.function(reduce_retracing=True)
     def synthesise(image: tf.Tensor, samples: tf.Tensor, prefix: tf.Tensor | None) -> tf.Tensor:
@@ -281,8 +264,4 @@ def _synthesis(
         magnitude = mel_to_magnitude(mel, front_end)[tf.newaxis]
         return griffin_lim(magnitude, front_end, iterations, samples, prefix=prefix)[0]
 
-    def run(image: np.ndarray, samples: int, prefix: np.ndarray | None) -> np.ndarray:
-        before = None if prefix is None else tf.constant(prefix[None])
-        return synthesise(tf.constant(image, tf.float32), tf.constant(samples), before).numpy()
-
-    return run
+    return synthesise

@@ -108,30 +108,25 @@ class Source(NamedTuple):
 
 
 def sources(clips: Sequence[Clip]) -> list[Source]:
-    """The clips with names of their own, as a list distinguishes originals by artist, title and start.
+    """The clips, in their order, with names of their own: a list knows originals by artist, title and start.
 
-    Args:
-      clips: the clips, as from `list_clips`.
-
-    Returns:
-      One per clip, in their order. A clip without a title is called by its id. A title that has been taken
-      gets the id added, and a number if that has been taken too.
+    A clip without a title is called by its id. A title that has been taken gets the id added, and a number if
+    that has been taken too.
     """
-    keys: set[str] = set()
     triples: set[tuple[str, str, float]] = set()
-    result = []
+    by_key: dict[str, Source] = {}
     for clip in clips:
         # Ids of a list may repeat, and names of files need not be text.
         name = _text(clip.id) or "clip"
-        key = next(key for key in _numbered(name) if key not in keys)
+        key = next(key for key in _numbered(name) if key not in by_key)
         artist, start = _text(clip.artist or ""), clip.sample_start or 0.0
         title = _text(clip.title or "") or name
         titles = itertools.chain([title], _numbered(f"{title} ({name})"))
         title = next(title for title in titles if (artist, title, start) not in triples)
-        keys.add(key)
         triples.add((artist, title, start))
-        result.append(Source(dataclasses.replace(clip, artist=artist, title=title, sample_start=start), key))
-    return result
+        clip = dataclasses.replace(clip, artist=artist, title=title, sample_start=start)
+        by_key[key] = Source(clip, key)
+    return list(by_key.values())
 
 
 def _text(name: str) -> str:
@@ -146,32 +141,25 @@ def _numbered(name: str) -> Iterator[str]:
 def versions(
     source: Source, degradations: Sequence[str], intensity: float | None, seed: int
 ) -> list[Version]:
-    """What is to be made of a clip.
+    """The versions of a clip: the original, then one per degradation, in their order.
 
-    Args:
-      source: the clip.
-      degradations: names of `DEGRADATIONS`.
-      intensity: of all degraded versions; None draws one for each from 0 to 100, to two decimals, by the
-        seed, the clip's key and the degradation. Other clips do not change it.
-      seed: decides the draws.
-
-    Returns:
-      The original, then one version per degradation, in their order.
+    Without an intensity one is drawn for each from 0 to 100, to two decimals, by the seed, the clip's key and
+    the degradation; other clips do not change it.
     """
     stem = re.sub(r"[^A-Za-z0-9]+", "_", os.path.splitext(os.path.basename(source.clip.path))[0])
     stem = f"{stem[:_LONGEST_STEM].strip('_') or 'clip'}_{_hash(source.key):016x}"
-    made = [Version(f"{stem}_{ORIGINAL}.wav", ORIGINAL, 0.0)]
+    result = [Version(f"{stem}_{ORIGINAL}.wav", ORIGINAL, 0.0)]
     for name in degradations:
         drawn = round(_hash(f"{seed}\0{name}\0{source.key}") / 2**64 * 100, 2)
-        made.append(Version(f"{stem}_{name}.wav", name, drawn if intensity is None else intensity))
-    return made
+        result.append(Version(f"{stem}_{name}.wav", name, drawn if intensity is None else intensity))
+    return result
 
 
 def _hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def _write_versions(source: Source, made: Sequence[Version], folder: Path, seed: int) -> float:
+def _write_versions(source: Source, of_clip: Sequence[Version], folder: Path, seed: int) -> float:
     """Writes 24-bit WAV files of the clip's own rate and channels; returns the factor of all, 1 or less.
 
     If one of them exceeds full scale, all are turned down by the same factor, so that nothing is clipped and
@@ -187,13 +175,12 @@ def _write_versions(source: Source, made: Sequence[Version], folder: Path, seed:
         raise InputError(f"{path}: is silent, which no degradation changes; skip it")
     own_seed = clip_seed(waveform, seed)
     waveforms = [waveform]
-    for version in made[1:]:
+    for version in of_clip[1:]:
         waveforms.append(degrade(waveform, rate_hz, version.degradation, version.intensity, own_seed))
     factor = 1.0 / max(1.0, *(float(np.max(np.abs(samples))) for samples in waveforms))
-    for version in made:
+    for version in of_clip:
         # One at a time, so that they are not all held twice.
-        content = _wav(waveforms.pop(0), rate_hz, factor)
-        (folder / version.file_name).write_bytes(content)
+        (folder / version.file_name).write_bytes(_wav(waveforms.pop(0), rate_hz, factor))
     return factor
 
 
@@ -205,33 +192,31 @@ def _wav(waveform: np.ndarray, rate_hz: int, factor: float) -> memoryview:
     content = io.BytesIO()
     # In a thread, since Ctrl-C in one of libsndfile's calls back to Python would be lost there.
     with concurrent.futures.ThreadPoolExecutor(1) as worker:
-        writing = worker.submit(soundfile.write, content, values, rate_hz, "PCM_24", format="WAV")
-        writing.result()
+        worker.submit(soundfile.write, content, values, rate_hz, "PCM_24", format="WAV").result()
     return content.getbuffer()
 
 
-def _write_list(folder: Path, made: Sequence[tuple[Source, Sequence[Version]]]) -> None:
+def _write_list(folder: Path, written: Sequence[tuple[Source, Sequence[Version]]]) -> None:
     """Writes pmqd.csv: all originals, then all of the first degradation, and so on; ratings are empty."""
-    text = io.StringIO(newline="")
-    rows = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    rows.writeheader()
-    files = [(source.clip, of_clip[kind]) for kind in range(len(made[0][1])) for source, of_clip in made]
-    for number, (clip, version) in enumerate(files):
-        start = clip.sample_start or 0.0
-        rows.writerow(
-            {
-                "id": number,
-                "genre": _text(clip.genre or ""),
-                "artist": clip.artist,
-                "title": clip.title,
-                "degradation_type": version.degradation,
-                "degradation_intensity": float(version.intensity),
-                "rating": "",
-                "sample_start": int(start) if start.is_integer() else start,
-                "sample_filename": version.file_name,
-            }
-        )
-    (folder / LIST_NAME).write_bytes(text.getvalue().encode())
+    kinds = range(len(written[0][1]))
+    files = [(source.clip, of_clip[kind]) for kind in kinds for source, of_clip in written]
+    with open(folder / LIST_NAME, "w", encoding="utf-8", newline="") as file:
+        rows = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
+        rows.writeheader()
+        for number, (clip, version) in enumerate(files):
+            start = clip.sample_start or 0.0
+            rows.writerow(
+                {
+                    "id": number,
+                    "genre": _text(clip.genre or ""),
+                    "artist": clip.artist,
+                    "title": clip.title,
+                    "degradation_type": version.degradation,
+                    "degradation_intensity": float(version.intensity),
+                    "sample_start": int(start) if start.is_integer() else start,
+                    "sample_filename": version.file_name,
+                }
+            )
 
 
 def write_set(
@@ -261,19 +246,19 @@ def write_set(
       OSError: a file cannot be written.
     """
     (folder / AUDIO_FOLDER).mkdir()
-    made, problems, least = [], [], 1.0
+    written, problems, least = [], [], 1.0
     for source in sources(clips):
         of_clip = versions(source, degradations, intensity, seed)
         try:
             least = min(least, _write_versions(source, of_clip, folder / AUDIO_FOLDER, seed))
-            made.append((source, of_clip))
+            written.append((source, of_clip))
         except InputError as error:
             problems.append(str(error))
         on_clip()
-    if not made:
+    if not written:
         raise InputError(f"none of the {len(clips)} clips can be used; the first problem: {problems[0]}")
-    _write_list(folder, made)
-    return made, problems, least
+    _write_list(folder, written)
+    return written, problems, least
 
 
 def why_not_ours(folder: Path) -> str:

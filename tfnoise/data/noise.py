@@ -56,8 +56,7 @@ def noise_images(
       workers: how many share the images: in each step the first batches are the first worker's, and so on, so
         that all together see what one worker with all batches would.
       worker: which one this is, from 0.
-      family: what the noise is like, one of `FAMILIES`, or several joined by
-        "+", of which images take turns.
+      family: what the noise is like, one of `FAMILIES`, or several joined by "+", of which images take turns.
 
     Returns:
       A dataset of `[batch_size, height, width, channels]`, float32.
@@ -135,19 +134,16 @@ def pink(seed: tf.Tensor, height: int, width: int, channels: int) -> tf.Tensor:
 
 def dead_leaves(seed: tf.Tensor, height: int, width: int, channels: int) -> tf.Tensor:
     """Rectangles with gradients that cover each other, noise on top."""
-    numbers = tf.random.stateless_uniform([_LEAVES, 7], _part(seed, 0))
+    numbers = tf.random.stateless_uniform([_LEAVES, 7], _part(seed, 0))[..., tf.newaxis, tf.newaxis]
+    size = tf.constant([height, width], tf.float32)[:, tf.newaxis, tf.newaxis]
     # Sides are distributed by their logarithms, so that all sizes have their share.
-    sides = tf.exp(numbers[:, :2] * tf.math.log(tf.constant([height, width], tf.float32)))
-    middles = numbers[:, 2:4] * tf.constant([height, width], tf.float32)
-    down = tf.range(height, dtype=tf.float32)[tf.newaxis] + 0.5 - middles[:, :1]
-    across = tf.range(width, dtype=tf.float32)[tf.newaxis] + 0.5 - middles[:, 1:]
-    inside = (tf.abs(down) < sides[:, :1] / 2)[:, :, tf.newaxis] & (tf.abs(across) < sides[:, 1:] / 2)[
-        :, tf.newaxis
-    ]
+    sides = tf.exp(numbers[:, :2] * tf.math.log(size))
+    middles = numbers[:, 2:4] * size
+    down = tf.range(height, dtype=tf.float32)[:, tf.newaxis] + 0.5 - middles[:, 0]
+    across = tf.range(width, dtype=tf.float32) + 0.5 - middles[:, 1]
+    inside = (tf.abs(down) < sides[:, 0] / 2) & (tf.abs(across) < sides[:, 1] / 2)
     slopes = (2 * numbers[:, 5:] - 1) * _LARGEST_SLOPE / sides
-    values = numbers[:, 4, tf.newaxis, tf.newaxis] + (
-        (slopes[:, :1] * down)[:, :, tf.newaxis] + (slopes[:, 1:] * across)[:, tf.newaxis]
-    )
+    values = numbers[:, 4] + (slopes[:, 0] * down + slopes[:, 1] * across)
     # The first covers all; of the others the last that is there is seen.
     inside = tf.concat([tf.ones_like(inside[:1]), inside[1:]], 0)
     places = tf.range(_LEAVES)[:, tf.newaxis, tf.newaxis]

@@ -31,7 +31,6 @@ WAITS_S = (0.5, 1.0, 2.0)
 TIMEOUT_S = 30.0
 # Having come so far since it broke off, a download may break off as often again.
 _FRESH_START_BYTES = 64_000_000
-_LARGEST_MANIFEST_BYTES = 1 << 20
 # The last is a limit on the size of files, as `ulimit -f` sets.
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -60,12 +59,9 @@ def read_manifest(path: str) -> Manifest:
       InputError: it cannot be read, or is anything else than that.
     """
     try:
-        with open(path, "rb") as file:
-            content = file.read(_LARGEST_MANIFEST_BYTES)
+        return manifest_from(json.loads(Path(path).read_text("utf-8-sig")))
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror or error}); check the path") from None
-    try:
-        return manifest_from(json.loads(content.decode("utf-8-sig")))
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: is no manifest ({' '.join(str(error).split())}); write "
