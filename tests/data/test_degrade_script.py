@@ -97,7 +97,7 @@ def test_listeners_ratings_pair_each_clip_with_its_original(folder, tmp_path):
         writer.writerows({**row, "rating": 3} for row in rows)
     pairs, problems = pmqd_pairs(str(place))
     assert not problems and len(pairs) == 12
-    originals = {v[number].file_name: v[0].file_name for _, v in made for number in range(1, 5)}
+    originals = {v[number].path: v[0].path for _, v in made for number in range(1, 5)}
     for pair in pairs:
         assert os.path.basename(pair.reference) == originals[os.path.basename(pair.degraded)]
         reference, degraded = soundfile.read(pair.reference)[0], soundfile.read(pair.degraded)[0]
@@ -111,14 +111,14 @@ def test_files_hold_what_the_functions_give_and_nothing_clips(folder, tmp_path):
     made, problems, factor = write_set(clips, place, intensity=30.0, seed=5)
     assert not problems
     factors = []
-    for source, of_clip in made:
-        samples, rate_hz = soundfile.read(source.clip.path, dtype="float32", always_2d=True)
+    for clip, of_clip in made:
+        samples, rate_hz = soundfile.read(clip.path, dtype="float32", always_2d=True)
         expected = [samples]
         for name in DEGRADATIONS:
             expected.append(degrade(samples, rate_hz, name, 30.0, clip_seed(samples, 5)))
         factors.append(1 / max(1, *(np.max(np.abs(waveform)) for waveform in expected)))
         for version, waveform in zip(of_clip, expected):
-            written, _ = soundfile.read(place / "audio" / version.file_name, always_2d=True)
+            written, _ = soundfile.read(place / "audio" / version.path, always_2d=True)
             np.testing.assert_allclose(written, factors[-1] * waveform, rtol=0, atol=1.1 / 2**23)
             if factors[-1] == 1 and version.degradation == "original":
                 np.testing.assert_array_equal(written.astype(np.float32), samples)
@@ -129,7 +129,7 @@ def test_a_clip_that_would_fill_the_memory_is_skipped(folder, tmp_path, monkeypa
     monkeypatch.setattr(module, "MOST_VALUES", 10000)
     (tmp_path / "set").mkdir()
     made, problems, _ = write_set(list_clips(folder), tmp_path / "set")
-    assert [source.clip.id for source, _ in made] == ["a b.wav", "loud.wav"]
+    assert [clip.id for clip, _ in made] == ["a b.wav", "loud.wav"]
     assert [line for line in problems if "a b.flac: is longer than 0.0 minutes; cut it" in line]
 
 
@@ -160,10 +160,10 @@ def test_clips_that_share_everything_get_names_of_their_own():
         Clip("x/6.wav", ""),
     ]
     made = sources(clips)
-    triples = [(source.clip.artist, source.clip.title, source.clip.sample_start) for source in made]
+    triples = [(clip.artist, clip.title, clip.sample_start) for clip in made]
     assert triples[0] == ("A", "T", 3.0) and len(set(triples)) == len(clips)
     assert all(title == title.strip() and title.isprintable() for _, title, _ in triples)
-    names = [version.file_name for source in made for version in versions(source, DEGRADATIONS, None, 0)]
+    names = [version.path for clip in made for version in versions(clip, DEGRADATIONS, None, 0)]
     assert len(set(names)) == 5 * len(clips) and all(name.isascii() for name in names)
 
 

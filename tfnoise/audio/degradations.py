@@ -82,15 +82,10 @@ def limiter(waveform: np.ndarray, sample_rate_hz: float, intensity: float) -> np
 
 
 def reduction_db(envelope: np.ndarray, threshold: float, sample_rate_hz: float) -> np.ndarray:
-    """By how much the limiter turns a clip down.
+    """By how much the limiter turns a clip down: float64 `[samples]`, dB, 0 or more.
 
-    Args:
-      envelope: floats `[samples]`, 0 or more: the largest absolute value among the channels.
-      threshold: what no sample may exceed, above 0.
-      sample_rate_hz: samples per second.
-
-    Returns:
-      float64 `[samples]`, dB, 0 or more; nowhere less than what brings the envelope to the threshold.
+    It is nowhere less than what brings the envelope `[samples]`, the largest absolute value among the
+    channels, to the threshold, which is above 0.
     """
     # In float64 throughout: a small threshold would be rounded to zero.
     needed = 20 * np.log10(np.maximum(envelope, threshold, dtype=np.float64) / threshold)
@@ -151,9 +146,6 @@ def noise(waveform: np.ndarray, sample_rate_hz: float, intensity: float, seed: i
 
 def pink_noise(samples: int, sample_rate_hz: float, seed: int = 0, channel: int = 0) -> np.ndarray:
     """Gaussian noise whose power falls by 3 dB an octave from 20 Hz up, and is flat below.
-
-    It is made in the frequency domain by one transform, in O(samples log samples) steps and some 25 bytes a
-    sample.
 
     Args:
       samples: how many, 1 or more.

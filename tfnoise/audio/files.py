@@ -119,9 +119,7 @@ def read(
         info, sound = _probe(path, source)
         with sound:
             pieces = list(_pieces(info, sound, first_sample, sample_count))
-    samples = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-    check_samples(path, samples)
-    return samples, info.sample_rate_hz
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces), info.sample_rate_hz
 
 
 @contextlib.contextmanager
@@ -148,19 +146,13 @@ def open_sound(path: str | os.PathLike[str]) -> Iterator[tuple[AudioInfo, Iterat
     with _opened(path) as source:
         info, sound = _probe(path, source)
         with sound:
-            yield info, _checked_pieces(info, sound)
+            yield info, _pieces(info, sound)
 
 
-def _checked_pieces(info: AudioInfo, sound: Any) -> Iterator[np.ndarray]:
-    for number, piece in enumerate(_pieces(info, sound, 0, None)):
-        # The last piece may be empty, and that of an empty file is.
-        if len(piece) or not number:
-            check_samples(info.path, piece)
-        yield piece
-
-
-def _pieces(info: AudioInfo, sound: Any, first_sample: int, sample_count: int | None) -> Iterator[np.ndarray]:
-    """The samples of an open file, or of a part of it, at least one piece."""
+def _pieces(
+    info: AudioInfo, sound: Any, first_sample: int = 0, sample_count: int | None = None
+) -> Iterator[np.ndarray]:
+    """The samples of an open file, or of a part of it, at least one piece; an InputError for bad ones."""
     step = max(1, _VALUES_A_PIECE // info.channels)
     end = _UNKNOWN_SAMPLES if sample_count is None else sample_count
     samples = 0
@@ -171,6 +163,9 @@ def _pieces(info: AudioInfo, sound: Any, first_sample: int, sample_count: int | 
         length = min(step, end - samples)
         with _sound_errors(info.path):
             piece = sound.read(length, dtype="float32", always_2d=True)
+        # The last piece may be empty, and that of an empty file is.
+        if len(piece) or not samples:
+            check_samples(info.path, piece)
         samples += len(piece)
         yield piece
         if len(piece) < length or samples == end:

@@ -102,7 +102,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     say(f"wrote {folder}")
     say(f"Next: bin/evaluate --data={folder} --degradation={degradations[0]}")
     if json_requested():
-        names = [versions[number].file_name for number in range(len(kinds)) for _, versions in made]
+        names = [versions[number].path for number in range(len(kinds)) for _, versions in made]
         print_json(
             {
                 "path": folder,

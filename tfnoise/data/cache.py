@@ -79,7 +79,7 @@ def cached(
     mels: int,
     on_clip: Callable[[], Any] = lambda: None,
 ) -> tf.data.Dataset:
-    """The elements of a dataset of images, from their cache, which is made if there is none.
+    """A dataset of images that reads them, in their order, from their cache, which is made if there is none.
 
     Args:
       decoded: makes a dataset as from `natural_images`; called only if there is no cache, since making one
@@ -88,9 +88,6 @@ def cached(
       count: how many elements there are.
       mels: the images' height.
       on_clip: called after each clip that is written.
-
-    Returns:
-      A dataset of the same elements in the same order, that reads the file as it goes.
 
     Raises:
       InputError: the cache cannot be written, as on a full disk.

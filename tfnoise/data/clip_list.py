@@ -132,15 +132,12 @@ def _joined(folder: str, *names: str) -> str:
 
 
 def read_list(folder: str, bad_ratings: dict[str, str] | None = None) -> list[Clip]:
-    """All clips of a folder's pmqd.csv, in its order.
+    """All clips of a folder's pmqd.csv, in its order, whether their files exist or not.
 
     Args:
       folder: the folder, or its URL, that holds pmqd.csv and audio/.
       bad_ratings: if given, gets by the clip's id what is wrong with a rating that is no number from 1 to 5,
         and the clip None for its rating; without it such a rating is an error.
-
-    Returns:
-      The clips. Whether their files exist is not looked at.
 
     Raises:
       InputError: when the list cannot be read, lacks a column, or a row has a value that cannot be used,
@@ -235,14 +232,9 @@ def stays_inside(name: str) -> bool:
 
 
 def originals_of(listed: Sequence[Clip], clips: Sequence[Clip]) -> list[Clip | None]:
-    """Of each clip the one that it was made of: the original of the same artist, title and start.
+    """Of each clip the one on the list that it was made of: the original of its artist, title and start.
 
-    Args:
-      listed: all clips of the list.
-      clips: some of them.
-
-    Returns:
-      A clip each, an original's its own; None where the list has none.
+    An original's is itself; it is None where the list has none.
     """
 
     def piece(clip: Clip) -> tuple[str | None, str | None, float | None, int]:
@@ -253,14 +245,9 @@ def originals_of(listed: Sequence[Clip], clips: Sequence[Clip]) -> list[Clip | N
 
 
 def list_problems(folder: str | os.PathLike[str], clips: Sequence[Clip]) -> list[str]:
-    """What is wrong between a list of clips, as PMQD's, and the files of its audio/.
+    """What is wrong between all clips of a folder's list, from `read_list`, and the files of its audio/.
 
-    Args:
-      folder: holds audio/, on this machine.
-      clips: all clips of the list, as `read_list` gives them.
-
-    Returns:
-      One line a problem: a file that stands in several rows, a row without its file, a file without a row.
+    One line a problem: a file that stands in several rows, a row without its file, a file without a row.
     """
     audio = os.path.join(folder, AUDIO_FOLDER)
     files = dict.fromkeys(_files_below(audio))
@@ -282,13 +269,9 @@ def list_problems(folder: str | os.PathLike[str], clips: Sequence[Clip]) -> list
 
 
 def odd_files(paths: Iterable[str]) -> dict[str, str]:
-    """Files of another sample rate or length than most of a set, which in PMQD are all alike.
+    """Files of another sample rate or length than most of a set: by path one line that names it and these.
 
-    Args:
-      paths: of the set. The headers are read; a file without one is left to who reads the audio.
-
-    Returns:
-      By path one line that names it, its form and the others'.
+    In PMQD all are alike. A file without a header is left to who reads the audio.
     """
     forms = {}
     for path in dict.fromkeys(paths):

@@ -18,7 +18,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -92,41 +92,29 @@ def degrade_map(
     return degraded
 
 
-class Version(NamedTuple):
-    """A file of the set, its degradation ("original": none), and its intensity, 0 to 100, as on the list."""
+def sources(clips: Sequence[Clip]) -> list[Clip]:
+    """The clips, in their order, with ids of their own, and each with another artist, title or start.
 
-    file_name: str
-    degradation: str
-    intensity: float
-
-
-class Source(NamedTuple):
-    """A clip whose artist, title and start no other has, and the key of its files' names and intensities."""
-
-    clip: Clip
-    key: str
-
-
-def sources(clips: Sequence[Clip]) -> list[Source]:
-    """The clips, in their order, with names of their own: a list knows originals by artist, title and start.
-
-    A clip without a title is called by its id. A title that has been taken gets the id added, and a number if
+    The id decides the names and the intensities of a clip's files; a list knows originals by the others. A
+    clip without a title is called by its id. A title that has been taken gets the id added, and a number if
     that has been taken too.
     """
     triples: set[tuple[str, str, float]] = set()
-    by_key: dict[str, Source] = {}
+    by_id: dict[str, Clip] = {}
     for clip in clips:
         # Ids of a list may repeat, and names of files need not be text.
         name = _text(clip.id) or "clip"
-        key = next(key for key in _numbered(name) if key not in by_key)
+        key = next(key for key in _numbered(name) if key not in by_id)
         artist, start = _text(clip.artist or ""), clip.sample_start or 0.0
         title = _text(clip.title or "") or name
         titles = itertools.chain([title], _numbered(f"{title} ({name})"))
         title = next(title for title in titles if (artist, title, start) not in triples)
         triples.add((artist, title, start))
-        clip = dataclasses.replace(clip, artist=artist, title=title, sample_start=start)
-        by_key[key] = Source(clip, key)
-    return list(by_key.values())
+        genre = _text(clip.genre or "")
+        by_id[key] = dataclasses.replace(
+            clip, id=key, genre=genre, artist=artist, title=title, sample_start=start
+        )
+    return list(by_id.values())
 
 
 def _text(name: str) -> str:
@@ -138,34 +126,37 @@ def _numbered(name: str) -> Iterator[str]:
     return itertools.chain([name], (f"{name} #{number}" for number in itertools.count(2)))
 
 
-def versions(
-    source: Source, degradations: Sequence[str], intensity: float | None, seed: int
-) -> list[Version]:
-    """The versions of a clip: the original, then one per degradation, in their order.
+def versions(clip: Clip, degradations: Sequence[str], intensity: float | None, seed: int) -> list[Clip]:
+    """The versions of a clip, with their files' names below audio/ as paths: the original, then the degraded.
 
-    Without an intensity one is drawn for each from 0 to 100, to two decimals, by the seed, the clip's key and
+    Without an intensity one is drawn for each from 0 to 100, to two decimals, by the seed, the clip's id and
     the degradation; other clips do not change it.
     """
-    stem = re.sub(r"[^A-Za-z0-9]+", "_", os.path.splitext(os.path.basename(source.clip.path))[0])
-    stem = f"{stem[:_LONGEST_STEM].strip('_') or 'clip'}_{_hash(source.key):016x}"
-    result = [Version(f"{stem}_{ORIGINAL}.wav", ORIGINAL, 0.0)]
-    for name in degradations:
-        drawn = round(_hash(f"{seed}\0{name}\0{source.key}") / 2**64 * 100, 2)
-        result.append(Version(f"{stem}_{name}.wav", name, drawn if intensity is None else intensity))
-    return result
+    stem = re.sub(r"[^A-Za-z0-9]+", "_", os.path.splitext(os.path.basename(clip.path))[0])
+    stem = f"{stem[:_LONGEST_STEM].strip('_') or 'clip'}_{_hash(clip.id):016x}"
+
+    def version(name: str, strength: float) -> Clip:
+        return dataclasses.replace(clip, path=f"{stem}_{name}.wav", degradation=name, intensity=strength)
+
+    def drawn(name: str) -> float:
+        return round(_hash(f"{seed}\0{name}\0{clip.id}") / 2**64 * 100, 2)
+
+    return [
+        version(ORIGINAL, 0.0),
+        *(version(name, drawn(name) if intensity is None else intensity) for name in degradations),
+    ]
 
 
 def _hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def _write_versions(source: Source, of_clip: Sequence[Version], folder: Path, seed: int) -> float:
+def _write_versions(path: str, of_clip: Sequence[Clip], folder: Path, seed: int) -> float:
     """Writes 24-bit WAV files of the clip's own rate and channels; returns the factor of all, 1 or less.
 
     If one of them exceeds full scale, all are turned down by the same factor, so that nothing is clipped and
     their levels keep their relation. Else the original's samples are the file's own, to 24 bits.
     """
-    path = source.clip.path
     info = probe(path)
     if info.samples * info.channels > MOST_VALUES:
         minutes = MOST_VALUES / info.channels / info.sample_rate_hz / 60
@@ -180,7 +171,7 @@ def _write_versions(source: Source, of_clip: Sequence[Version], folder: Path, se
     factor = 1.0 / max(1.0, *(float(np.max(np.abs(samples))) for samples in waveforms))
     for version in of_clip:
         # One at a time, so that they are not all held twice.
-        (folder / version.file_name).write_bytes(_wav(waveforms.pop(0), rate_hz, factor))
+        (folder / version.path).write_bytes(_wav(waveforms.pop(0), rate_hz, factor))
     return factor
 
 
@@ -196,25 +187,24 @@ def _wav(waveform: np.ndarray, rate_hz: int, factor: float) -> memoryview:
     return content.getbuffer()
 
 
-def _write_list(folder: Path, written: Sequence[tuple[Source, Sequence[Version]]]) -> None:
+def _write_list(folder: Path, written: Sequence[tuple[Clip, Sequence[Clip]]]) -> None:
     """Writes pmqd.csv: all originals, then all of the first degradation, and so on; ratings are empty."""
-    kinds = range(len(written[0][1]))
-    files = [(source.clip, of_clip[kind]) for kind in kinds for source, of_clip in written]
     with open(folder / LIST_NAME, "w", encoding="utf-8", newline="") as file:
         rows = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         rows.writeheader()
-        for number, (clip, version) in enumerate(files):
-            start = clip.sample_start or 0.0
+        by_degradation = zip(*(of_clip for _, of_clip in written))
+        for number, clip in enumerate(itertools.chain.from_iterable(by_degradation)):
+            start = clip.sample_start
             rows.writerow(
                 {
                     "id": number,
-                    "genre": _text(clip.genre or ""),
+                    "genre": clip.genre,
                     "artist": clip.artist,
                     "title": clip.title,
-                    "degradation_type": version.degradation,
-                    "degradation_intensity": float(version.intensity),
+                    "degradation_type": clip.degradation,
+                    "degradation_intensity": float(clip.intensity),
                     "sample_start": int(start) if start.is_integer() else start,
-                    "sample_filename": version.file_name,
+                    "sample_filename": clip.path,
                 }
             )
 
@@ -226,7 +216,7 @@ def write_set(
     intensity: float | None = None,
     seed: int = 0,
     on_clip: Callable[[], None] = lambda: None,
-) -> tuple[list[tuple[Source, list[Version]]], list[str], float]:
+) -> tuple[list[tuple[Clip, list[Clip]]], list[str], float]:
     """Writes a whole set: pmqd.csv and audio/.
 
     Args:
@@ -238,8 +228,9 @@ def write_set(
       on_clip: called after each clip.
 
     Returns:
-      The clips that were written with their versions; a line for each that cannot be used; and the smallest
-      factor by which the versions of a clip were turned down, so that none of them exceeds full scale.
+      The clips that were written, from `sources`, each with its `versions`; a line for each that cannot be
+      used; and the smallest factor by which the versions of a clip were turned down, so that none of them
+      exceeds full scale.
 
     Raises:
       InputError: none of the clips can be used; the message has the first problem.
@@ -247,11 +238,11 @@ def write_set(
     """
     (folder / AUDIO_FOLDER).mkdir()
     written, problems, least = [], [], 1.0
-    for source in sources(clips):
-        of_clip = versions(source, degradations, intensity, seed)
+    for clip in sources(clips):
+        of_clip = versions(clip, degradations, intensity, seed)
         try:
-            least = min(least, _write_versions(source, of_clip, folder / AUDIO_FOLDER, seed))
-            written.append((source, of_clip))
+            least = min(least, _write_versions(clip.path, of_clip, folder / AUDIO_FOLDER, seed))
+            written.append((clip, of_clip))
         except InputError as error:
             problems.append(str(error))
         on_clip()

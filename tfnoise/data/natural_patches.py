@@ -21,7 +21,7 @@ MASK_SIDE = 16
 
 
 def training_images(folder: str | os.PathLike[str], front_end: FrontEnd, patch_size: int) -> list[np.ndarray]:
-    """The images of a folder's clips that have room for a patch.
+    """The images of a folder's clips that have room for a patch: float32 `[mels, frames, 1]` in [0, 1].
 
     All are held in memory: 130 kB for 4 s of audio with 128 mels.
 
@@ -29,9 +29,6 @@ def training_images(folder: str | os.PathLike[str], front_end: FrontEnd, patch_s
       folder: of audio, as `list_clips` takes it.
       front_end: the settings of the images.
       patch_size: pixels of a side.
-
-    Returns:
-      float32 `[mels, frames, 1]` in [0, 1], one or more.
 
     Raises:
       InputError: no clip has room, or the folder holds none.

@@ -53,11 +53,7 @@ PMQD: Manifest = {
 
 
 def read_manifest(path: str) -> Manifest:
-    """Reads a manifest: a JSON object with the bytes and the sha256 of audio.tgz and pmqd.csv.
-
-    Raises:
-      InputError: it cannot be read, or is anything else than that.
-    """
+    """A manifest's JSON file: the bytes and the sha256 of audio.tgz and pmqd.csv; else an InputError."""
     try:
         return manifest_from(json.loads(Path(path).read_text("utf-8-sig")))
     except OSError as error:
@@ -159,14 +155,13 @@ class _ResumingDownloader:
 
     def __init__(self, part: Path, size_bytes: int, on_bytes: OnBytes):
         self._part, self._size_bytes, self._on_bytes = part, size_bytes, on_bytes
-        self._asks_for_rest = True
         self.fetched_bytes = 0
 
     def __call__(self, url: str, output_file: str, pooch: Any = None) -> None:
         failures, mark_bytes = 0, size_of(self._part)
         while (begin := size_of(self._part)) < self._size_bytes:
             try:
-                self._request(url, begin if self._asks_for_rest else 0)
+                self._request(url, begin)
                 continue
             except (requests.exceptions.InvalidSchema, requests.TooManyRedirects) as error:
                 raise InputError(f"{url}: {error}; check the address") from None
@@ -226,7 +221,7 @@ class _ResumingDownloader:
         if status == 200:
             return 0
         if not (part and part[1] and int(part[1]) == begin and int(part[2]) < self._size_bytes):
-            self._asks_for_rest = False
+            self._part.unlink()
             raise _Interrupted("the server does not send the part of the file that it was asked for")
         return begin
 

@@ -249,14 +249,10 @@ class ArchiveError(InputError):
 
 
 def unpack(archive: Path, into: Path, on_bytes: OnBytes = lambda done: None) -> dict[str, int]:
-    """Writes the files of a .tgz file, all of which must lie in a folder audio/ of it, to another folder.
+    """Writes the files of a .tgz file, all of which must lie in a folder audio/ of it, to a new folder.
 
-    No header is trusted. Folders are passed over, and the "._audio" that macOS adds.
-
-    Args:
-      archive: the file.
-      into: where to, a folder that does not exist yet.
-      on_bytes: called with the number of bytes of the archive that were read.
+    No header is trusted. Folders are passed over, and the "._audio" that macOS adds. `on_bytes` is called with
+    the number of bytes of the archive that were read.
 
     Returns:
       The size of each file by its path below audio/.
