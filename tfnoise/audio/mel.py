@@ -6,6 +6,7 @@ Everything here is stock TensorFlow, works eagerly and in a `tf.function`, and t
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,11 @@ _SMALLEST_POWER = 1e-30
 
 def _hz_to_mel(hz: np.ndarray) -> np.ndarray:
     """Slaney's mel scale: linear up to 1 kHz (15 mel), logarithmic above (27 steps to a factor of 6.4)."""
-    hz = np.asarray(hz, np.float64)
     logarithmic = 15.0 + np.log(np.maximum(hz, 1000.0) / 1000.0) * (27.0 / np.log(6.4))
     return np.where(hz < 1000.0, hz * 3.0 / 200.0, logarithmic)
 
 
 def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
-    mel = np.asarray(mel, np.float64)
     return np.where(mel < 15.0, mel * 200.0 / 3.0, 1000.0 * np.exp((mel - 15.0) * (np.log(6.4) / 27.0)))
 
 
@@ -51,8 +50,7 @@ def mel_filterbank(front_end: FrontEnd) -> np.ndarray:
     low, peak, high = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
     rising = (bins_hz - low) / (peak - low)
     falling = (high - bins_hz) / (high - peak)
-    filters = np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (high - low))
-    filters = filters.astype(np.float32)
+    filters = (np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (high - low))).astype(np.float32)
     filters.flags.writeable = False
     return filters
 
@@ -82,13 +80,10 @@ def mel_spectrogram(waveform: Any, front_end: FrontEnd) -> tf.Tensor:
       ValueError: when the waveform holds no floats, has neither one nor two axes, or is known to be too
         short: empty, or below n_fft samples where the frames are not centred.
     """
-    clips, alone = _clips(waveform, front_end)
-    power, batch, frames = _power(clips, front_end)
+    power, by_clip = _power(waveform, front_end)
     if front_end.power != 2.0:
         power = tf.pow(power + _SMALLEST_POWER, front_end.power / 2)
-    mel = tf.matmul(_folded_filterbank(front_end), power)
-    mel = tf.transpose(tf.reshape(mel, [front_end.mels, batch, frames]), [1, 0, 2])
-    return mel[0] if alone else mel
+    return by_clip(tf.matmul(_folded_filterbank(front_end), power))
 
 
 def magnitude_spectrogram(waveform: Any, front_end: FrontEnd) -> tf.Tensor:
@@ -107,39 +102,34 @@ def magnitude_spectrogram(waveform: Any, front_end: FrontEnd) -> tf.Tensor:
     Raises:
       ValueError: as `mel_spectrogram` does.
     """
-    clips, alone = _clips(waveform, front_end)
-    power, batch, frames = _power(clips, front_end)
-    by_bin = stft(front_end.n_fft, front_end.hop, front_end.centre).by_bin(power)
-    magnitude = tf.sqrt(tf.reshape(by_bin, [front_end.n_fft // 2 + 1, batch, frames]))
-    magnitude = tf.transpose(magnitude, [1, 0, 2])
-    return magnitude[0] if alone else magnitude
+    power, by_clip = _power(waveform, front_end)
+    transform = stft(front_end.n_fft, front_end.hop, front_end.centre)
+    return by_clip(tf.sqrt(transform.by_bin(power)))
 
 
-def _clips(waveform: Any, front_end: FrontEnd) -> tuple[tf.Tensor, bool]:
-    """The waveform as float32 `[batch, samples]`, and whether it was one alone."""
-    waveform = tf.convert_to_tensor(waveform)
-    if not waveform.dtype.is_floating:
-        raise ValueError(f"a waveform must hold floats with full scale -1..1, not {waveform.dtype.name}")
-    waveform = tf.cast(waveform, tf.float32)
-    if waveform.shape.rank not in (1, 2):
-        raise ValueError(f"a waveform must be [samples] or [batch, samples], not of shape {waveform.shape}")
-    samples = waveform.shape[-1]
+def _power(waveform: Any, front_end: FrontEnd) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """|STFT| ** 2, `[coefficients, batch * frames]`, and what makes `[batch, rows, frames]` of such rows."""
+    clips = tf.convert_to_tensor(waveform)
+    if not clips.dtype.is_floating:
+        raise ValueError(f"a waveform must hold floats with full scale -1..1, not {clips.dtype.name}")
+    if clips.shape.rank not in (1, 2):
+        raise ValueError(f"a waveform must be [samples] or [batch, samples], not of shape {clips.shape}")
+    samples, alone = clips.shape[-1], clips.shape.rank == 1
     if samples is not None and front_end.frames(samples) == 0:
         least = front_end.samples(1)
         raise ValueError(
             f"a waveform of {samples} samples has no frame: this front end needs {least} or more"
         )
-    alone = waveform.shape.rank == 1
-    return (waveform[tf.newaxis] if alone else waveform), alone
-
-
-def _power(clips: tf.Tensor, front_end: FrontEnd) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | int]:
-    """|STFT| ** 2 of coefficients, `[coefficients, batch * frames]`, and the numbers of clips and frames."""
+    clips = tf.cast(clips[tf.newaxis] if alone else clips, tf.float32)
     transform = stft(front_end.n_fft, front_end.hop, front_end.centre)
-    batch, samples = tf.shape(clips)[0], clips.shape[1]
     frames = front_end.frames(tf.shape(clips)[1] if samples is None else samples)
     spectrum = transform.spectrum(transform.rows(clips, frames))
-    return tf.square(spectrum[0]) + tf.square(spectrum[1]), batch, frames
+
+    def by_clip(rows: tf.Tensor) -> tf.Tensor:
+        values = tf.transpose(tf.reshape(rows, [rows.shape[0], tf.shape(clips)[0], frames]), [1, 0, 2])
+        return values[0] if alone else values
+
+    return tf.square(spectrum[0]) + tf.square(spectrum[1]), by_clip
 
 
 def mel_to_magnitude(mel: Any, front_end: FrontEnd, iterations: int = 16) -> tf.Tensor:

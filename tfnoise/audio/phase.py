@@ -48,9 +48,7 @@ def image_to_waveform(
       image: floats `[mels, frames, 1]` or `[batch, mels, frames, 1]` in [0, 1].
       reference_db: dB `[]` or `[batch]` as from `tfnoise.audio.reference_db`: what the image's 1 stands for.
       front_end: the settings that made the image.
-      iterations: of the phase reconstruction.
-      samples: of the waveform; None: the fewest that have so many frames. At most hop - 1 more are useful.
-      start, seeds: as in `griffin_lim`.
+      iterations, samples, start, seeds: as of `griffin_lim`.
 
     Returns:
       float32 `[samples]` or `[batch, samples]` at front_end.sample_rate_hz; zeros for a silent reference.

@@ -43,8 +43,7 @@ class Resampler:
     800
 
     Args:
-      from_hz: the recording's sample rate.
-      to_hz: the sample rate of the result.
+      from_hz, to_hz: sample rates, as of `resample`.
       channels: of the recording.
 
     Raises:

@@ -43,7 +43,8 @@ class MelStream:
     def __init__(self, front_end: FrontEnd, frames_at_once: int | None = None):
         self._front_end, self._at_once = front_end, frames_at_once or _ANALYSED_FRAMES
         self._uncentred = dataclasses.replace(front_end, centre=False)
-        self._pending = np.zeros(0, np.float32)
+        # From the first sample of the next frame on.
+        self._pending = np.zeros(front_end.margin, np.float32)
         self._samples = 0
         self._frames = 0
 
@@ -51,7 +52,7 @@ class MelStream:
         """Takes the next piece, floats `[samples]`; yields what frames are ready, `[mels, frames]`."""
         self._pending = np.concatenate([self._pending, np.asarray(waveform, np.float32)])
         self._samples += len(waveform)
-        while self._samples >= self._end(self._at_once):
+        while len(self._pending) >= self._uncentred.samples(self._at_once):
             yield self._analysed(self._at_once)
 
     def finish(self) -> Iterator[np.ndarray]:
@@ -61,28 +62,15 @@ class MelStream:
           ValueError: as `mel_spectrogram` does where the whole recording is too short.
         """
         if not self._frames and self._front_end.frames(self._samples) <= self._at_once:
-            yield mel_spectrogram(self._pending, self._front_end).numpy()
+            yield mel_spectrogram(self._pending[self._front_end.margin :], self._front_end).numpy()
             return
-        left = self._front_end.frames(self._samples) - self._frames
-        while left > 0:
+        while (left := self._front_end.frames(self._samples) - self._frames) > 0:
             yield self._analysed(min(left, self._at_once))
-            left -= self._at_once
-
-    def _begin(self) -> int:
-        """The first sample of the next frame."""
-        return self._frames * self._front_end.hop - self._front_end.margin
-
-    def _end(self, frames: int) -> int:
-        """The sample after the next `frames` frames."""
-        return self._begin() + self._uncentred.samples(frames)
 
     def _analysed(self, frames: int) -> np.ndarray:
-        first = self._samples - len(self._pending)
-        begin, end = self._begin(), self._end(frames)
-        part = self._pending[max(begin - first, 0) : end - first]
-        part = np.pad(part, [max(-begin, 0), max(end - self._samples, 0)])
+        part = fitted(self._pending, self._uncentred.samples(frames))
+        self._pending = self._pending[frames * self._front_end.hop :]
         self._frames += frames
-        self._pending = self._pending[max(self._begin() - first, 0) :]
         return _analysis(self._uncentred)(tf.constant(part)).numpy()
 
 
@@ -121,7 +109,6 @@ class SoundStream:
         # A frame's length that the later chunk lacks frames for, and as much to fade over.
         self._overlap = 2 * -(-front_end.n_fft // front_end.hop)
         self._chunk_frames = max(chunk_frames, 2 * self._overlap)
-        self._skip = front_end.margin
         self._pending = np.zeros([front_end.mels, 0, 1], np.float32)
         self._prefix: np.ndarray | None = None
         self._frames = 0
@@ -174,28 +161,19 @@ class SoundStream:
             ready = (frames - self._overlap) * hop
             chunk, self._prefix = chunk[:ready], chunk[ready:][: self._overlap * hop]
         self._on_chunk(frames - (0 if prefix is None else self._overlap))
-        piece = chunk[self._skip :]
-        self._skip = 0
+        piece = chunk[0 if self._samples else self._front_end.margin :]
         self._samples += len(piece)
         return self._gain * piece
 
 
 def recording_to_image(waveform: np.ndarray, front_end: FrontEnd) -> tuple[np.ndarray, float]:
-    """`waveform_to_image` for one recording of any length; the image is the same.
+    """`waveform_to_image` for one recording `[samples]` of any length; the image is the same.
 
     >>> image, reference = recording_to_image(np.zeros(16000), FrontEnd())
     >>> image.shape, reference
     ((128, 63, 1), -120.0)
 
-    Args:
-      waveform: floats `[samples]` at front_end.sample_rate_hz, full scale -1..1.
-      front_end: the settings.
-
-    Returns:
-      The image, float32 `[mels, frames, 1]`, and its reference in dB.
-
-    Raises:
-      ValueError: as `waveform_to_image` does.
+    Arguments, units and errors as of `waveform_to_image`; the image is float32 `[mels, frames, 1]`.
     """
     stream = MelStream(front_end)
     mel = np.concatenate([*stream.push(waveform), *stream.finish()], 1)

@@ -28,14 +28,6 @@ from tfnoise.files import replacing
 
 # Part of every key: with another form of the records, or other arithmetic before them, it must change.
 _FORM = "images 2"
-_THREADS = 4
-_FEATURES = {
-    "index": tf.int64,
-    "frames": tf.int64,
-    "image": tf.string,
-    "reference_db": tf.float32,
-    "problem": tf.string,
-}
 
 
 def cache_path(
@@ -50,7 +42,7 @@ def cache_path(
       folder: where caches lie; None: $XDG_CACHE_HOME/tfnoise or ~/.cache/tfnoise.
     """
     paths = list(dict.fromkeys(clip.path for clip in clips))
-    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max_workers=4) as pool:
         contents = dict(zip(paths, pool.map(_content, paths)))
     key = {
         "form": _FORM,
@@ -166,9 +158,14 @@ def _record(item: dict[str, Any]) -> bytes:
 
 
 def _parsed(record: tf.Tensor, mels: int) -> dict[str, tf.Tensor]:
-    item = tf.io.parse_single_example(
-        record, {name: tf.io.FixedLenFeature([], dtype) for name, dtype in _FEATURES.items()}
-    )
+    features = {
+        "index": tf.io.FixedLenFeature([], tf.int64),
+        "frames": tf.io.FixedLenFeature([], tf.int64),
+        "image": tf.io.FixedLenFeature([], tf.string),
+        "reference_db": tf.io.FixedLenFeature([], tf.float32),
+        "problem": tf.io.FixedLenFeature([], tf.string),
+    }
+    item = tf.io.parse_single_example(record, features)
     image = tf.reshape(tf.io.decode_raw(item["image"], tf.float32), [mels, item["frames"], 1])
     return {
         "index": tf.cast(item["index"], tf.int32),

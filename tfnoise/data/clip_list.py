@@ -86,14 +86,13 @@ def list_clips(folder: str | os.PathLike[str], degradation: str = ORIGINAL) -> l
       InputError: when the folder is absent or holds no such clip, or its list cannot be used.
     """
     folder = os.fspath(folder)
-    if is_remote(folder) and not folder.lower().endswith(AUDIO_SUFFIXES):
-        clips = read_list(folder)
-    elif is_remote(folder) or os.path.isfile(folder):
+    is_file = folder.lower().endswith(AUDIO_SUFFIXES) if is_remote(folder) else os.path.isfile(folder)
+    if is_file:
         clips = [Clip(path=folder, id=os.path.basename(folder))]
+    elif is_remote(folder) or os.path.isfile(list_path(folder)):
+        clips = read_list(folder)
     elif not os.path.isdir(folder):
         raise InputError(f"{folder}: no such folder; check the name")
-    elif os.path.isfile(list_path(folder)):
-        clips = read_list(folder)
     else:
         names = [name for name in _files_below(folder) if name.lower().endswith(AUDIO_SUFFIXES)]
         clips = [Clip(path=os.path.join(folder, name), id=name) for name in names]
@@ -253,19 +252,11 @@ def list_problems(folder: str | os.PathLike[str], clips: Sequence[Clip]) -> list
     files = dict.fromkeys(_files_below(audio))
     names = [Path(os.path.relpath(clip.path, audio)).as_posix() for clip in clips]
     rows = collections.Counter(names)
-    return [
-        *(
-            f"{os.path.basename(name)!r} is the file of {count} rows"
-            for name, count in rows.items()
-            if count > 1
-        ),
-        *(
-            f"id {clip.id!r}: its file {os.path.basename(name)!r} is not in {AUDIO_FOLDER}/"
-            for clip, name in zip(clips, names)
-            if name not in files
-        ),
-        *(f"{name!r} in {AUDIO_FOLDER}/ has no row" for name in files if name not in rows),
-    ]
+    problems = [f"{os.path.basename(name)!r} is the file of {n} rows" for name, n in rows.items() if n > 1]
+    for clip, name in zip(clips, names):
+        if name not in files:
+            problems.append(f"id {clip.id!r}: its file {os.path.basename(name)!r} is not in {AUDIO_FOLDER}/")
+    return problems + [f"{name!r} in {AUDIO_FOLDER}/ has no row" for name in files if name not in rows]
 
 
 def odd_files(paths: Iterable[str]) -> dict[str, str]:

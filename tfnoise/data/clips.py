@@ -31,7 +31,6 @@ _IN_GRAPH = {
 _BY_SOUNDFILE = -1
 # tensorflow-io allocates what a header says, so one that says more than this a byte is left to soundfile.
 _MOST_SAMPLES_PER_BYTE = 64
-_CLIPS_AT_ONCE = 8
 #: How the problem of a clip ends that is silent, which is no fault of its file.
 SILENT = ": is silent and skipped"
 
@@ -101,7 +100,7 @@ def natural_images(
     items = {name: tf.constant(values, dtype, [len(clips)]) for name, (values, dtype) in columns.items()}
     dataset = tf.data.Dataset.from_tensor_slices(items).interleave(
         lambda item: _decoded(item, in_graph),
-        cycle_length=_CLIPS_AT_ONCE,
+        cycle_length=8,
         num_parallel_calls=parallel_calls,
         deterministic=True,
     )
@@ -119,18 +118,17 @@ def _route(clip: Clip) -> _Route:
         return _Route()
     try:
         info = probe(clip.path)
-        if (info.container, info.subtype) not in _IN_GRAPH:
-            return _Route()
-        size = tf.io.gfile.stat(os.fsencode(clip.path)).length
-        md5 = _flac_md5(clip.path) if info.container == "FLAC" else b""
+        if (info.container, info.subtype) in _IN_GRAPH:
+            size = tf.io.gfile.stat(os.fsencode(clip.path)).length
+            too_dense = info.samples * info.channels > size * _MOST_SAMPLES_PER_BYTE
+            md5 = _flac_md5(clip.path) if info.container == "FLAC" else b""
+            if not too_dense and (md5 or info.container != "FLAC"):
+                decoder = list(_IN_GRAPH).index((info.container, info.subtype))
+                return _Route(decoder, info.sample_rate_hz, info.samples, md5)
     except (InputError, OSError, tf.errors.OpError):
         # Reported when it is read, where the message can travel in the dataset.
-        return _Route()
-    too_dense = info.samples * info.channels > size * _MOST_SAMPLES_PER_BYTE
-    if too_dense or (info.container == "FLAC" and not md5):
-        return _Route()
-    decoder = list(_IN_GRAPH).index((info.container, info.subtype))
-    return _Route(decoder, info.sample_rate_hz, info.samples, md5)
+        pass
+    return _Route()
 
 
 def _flac_md5(path: str) -> bytes:
@@ -157,9 +155,8 @@ def _decoded(item: dict[str, tf.Tensor], in_graph: bool) -> tf.data.Dataset:
 
 def _read_in_graph(item: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     samples = _decode(tf.io.read_file(item["path"]), item["decoder"], item["md5"])
-    with tf.control_dependencies(
-        [tf.debugging.assert_equal(tf.shape(samples, tf.int64)[0], item["samples"])]
-    ):
+    complete = tf.debugging.assert_equal(tf.shape(samples, tf.int64)[0], item["samples"])
+    with tf.control_dependencies([complete]):
         samples = tf.identity(samples)
     kept = {name: item[name] for name in ("index", "path", "rate")}
     return {**kept, "samples": samples, "problem": tf.constant("")}

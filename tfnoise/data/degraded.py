@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 MOST_VALUES = 50_000_000
 
 _FULL_SCALE = 1 << 23
-_LONGEST_STEM = 40
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _FILE_NAME = re.compile(rf"\w+_[0-9a-f]{{16}}_({'|'.join((ORIGINAL, *DEGRADATIONS))})\.wav", re.ASCII)
 
@@ -133,7 +132,7 @@ def versions(clip: Clip, degradations: Sequence[str], intensity: float | None, s
     the degradation; other clips do not change it.
     """
     stem = re.sub(r"[^A-Za-z0-9]+", "_", os.path.splitext(os.path.basename(clip.path))[0])
-    stem = f"{stem[:_LONGEST_STEM].strip('_') or 'clip'}_{_hash(clip.id):016x}"
+    stem = f"{stem[:40].strip('_') or 'clip'}_{_hash(clip.id):016x}"
 
     def version(name: str, strength: float) -> Clip:
         return dataclasses.replace(clip, path=f"{stem}_{name}.wav", degradation=name, intensity=strength)

@@ -31,7 +31,6 @@ from tfnoise.data.clips import SILENT, natural_images
 from tfnoise.data.splits import PMQD_CLIP_S, cut_clips
 from tfnoise.errors import InputError
 
-_ON_PROBLEM = ("raise", "skip")
 _SHOWN = 3
 
 
@@ -45,8 +44,8 @@ class _Options:
     on_clip: Callable[[], Any]
 
     def __post_init__(self) -> None:
-        if self.on_problem not in _ON_PROBLEM:
-            raise ValueError(f"on_problem must be one of {', '.join(_ON_PROBLEM)}, not {self.on_problem!r}")
+        if self.on_problem not in ("raise", "skip"):
+            raise ValueError(f"on_problem must be one of raise, skip, not {self.on_problem!r}")
 
 
 def pmqd(

@@ -221,7 +221,7 @@ class _ResumingDownloader:
         if status == 200:
             return 0
         if not (part and part[1] and int(part[1]) == begin and int(part[2]) < self._size_bytes):
-            self._part.unlink()
+            self._part.unlink(missing_ok=True)
             raise _Interrupted("the server does not send the part of the file that it was asked for")
         return begin
 

@@ -21,7 +21,6 @@ import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import pooch
 
@@ -52,7 +51,7 @@ Watch = Callable[[str, int, int], AbstractContextManager[OnBytes]]
 """Shows progress: gets a label, the bytes in all and those done before; within it, gets those done."""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Prepared:
     """A prepared folder, number and size of the archive's files in audio/, and what was done.
 
@@ -64,12 +63,12 @@ class Prepared:
     """
 
     folder: Path
-    files: int = 0
-    audio_bytes: int = 0
-    already_complete: bool = False
-    repaired: int = 0
-    fetched_bytes: int = 0
-    archive_kept: bool = False
+    files: int
+    audio_bytes: int
+    already_complete: bool
+    repaired: int
+    fetched_bytes: int
+    archive_kept: bool
 
 
 def prepare(
@@ -80,7 +79,7 @@ def prepare(
     watch: Watch = lambda *_: contextlib.nullcontext(lambda done_bytes: None),
     say: Callable[[str], None] = lambda text: None,
 ) -> Prepared:
-    """Fetches PMQD's files, as far as they are not there, and unpacks them.
+    """Fetches PMQD's files, as far as they are not there, and unpacks them; whether they fit is not checked.
 
     Args:
       folder: where to; made if absent.
@@ -89,9 +88,6 @@ def prepare(
       keep_archive: whether a downloaded archive stays; one that was there before always does.
       watch: shows the progress.
       say: gets a line for each thing done.
-
-    Returns:
-      What the folder holds. Whether the list fits the audio is not looked at.
 
     Raises:
       InputError: it cannot be done; a second run resumes it.
@@ -113,7 +109,8 @@ class _Preparation:
         self._watch, self._say = watch, say
         self._audio, self._work = folder / AUDIO_FOLDER, folder / ".download"
         self._record = folder / ".prepared.json"
-        self._done = Prepared(folder)
+        self._recorded = {name: fingerprint._asdict() for name, fingerprint in manifest.items()}
+        self._fetched_bytes = 0
 
     def run(self, keep_archive: bool) -> Prepared:
         files = self._read_record()
@@ -126,8 +123,8 @@ class _Preparation:
             self._say(f"{self._audio}: {len(bad)} of {len(files)} files are missing or of another size")
         if files is None or bad:
             self._check_audio_can_be_made(files is not None)
-        self._done.already_complete = self._is_right(LIST_NAME) and files is not None and not bad
-        if not self._done.already_complete:
+        already_complete = self._is_right(LIST_NAME) and files is not None and not bad
+        if not already_complete:
             with writing(self._work):
                 self._work.mkdir(exist_ok=True)
             os.replace(self._get(LIST_NAME), self._folder / LIST_NAME)
@@ -139,9 +136,15 @@ class _Preparation:
         elif archive.exists():
             self._say(f"{kept}: removed, as it is unpacked")
         shutil.rmtree(self._work, ignore_errors=True)
-        self._done.files, self._done.audio_bytes = len(files), sum(files.values())
-        self._done.archive_kept = kept.exists()
-        return self._done
+        return Prepared(
+            self._folder,
+            files=len(files),
+            audio_bytes=sum(files.values()),
+            already_complete=already_complete,
+            repaired=len(bad),
+            fetched_bytes=self._fetched_bytes,
+            archive_kept=kept.exists(),
+        )
 
     def _read_record(self) -> dict[str, int] | None:
         """The files of audio/ and their sizes in bytes; None where there is no record that can be read."""
@@ -151,7 +154,7 @@ class _Preparation:
             files = {str(name): int(size_bytes) for name, size_bytes in record["files"].items()}
         except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
             return None
-        if record["manifest"] != _as_json(self._manifest):
+        if record["manifest"] != self._recorded:
             raise InputError(
                 f"{self._folder}: was prepared by another manifest (its {ARCHIVE_NAME} has the SHA-256 "
                 f"{sha256}); name another folder"
@@ -206,7 +209,7 @@ class _Preparation:
             return path
         with self._watch(f"fetching {name}", expected.bytes, size_of(part)) as on_bytes:
             fetched, fetched_bytes = fetch(f"{self._url_base}/{name}", part, expected, on_bytes)
-        self._done.fetched_bytes += fetched_bytes
+        self._fetched_bytes += fetched_bytes
         self._say(f"{path}: fetched {_size_text(fetched_bytes)}, and verified")
         return fetched
 
@@ -221,7 +224,7 @@ class _Preparation:
             shutil.rmtree(self._work if isinstance(error, ArchiveError) else unpacked, ignore_errors=True)
             raise
         with writing(self._record):
-            record.write_text(json.dumps({"manifest": _as_json(self._manifest), "files": files}, indent=1))
+            record.write_text(json.dumps({"manifest": self._recorded, "files": files}, indent=1))
             os.replace(record, self._record)
         with writing(self._audio):
             if not self._has_audio():
@@ -232,12 +235,7 @@ class _Preparation:
                     (self._audio / name).parent.mkdir(parents=True, exist_ok=True)
                     os.replace(unpacked / name, self._audio / name)
                 self._say(f"{self._audio}: put back {len(bad)} of {len(files)} files")
-        self._done.repaired = len(bad)
         return files
-
-
-def _as_json(manifest: Manifest) -> dict[str, dict[str, Any]]:
-    return {name: fingerprint._asdict() for name, fingerprint in manifest.items()}
 
 
 def _size_text(size_bytes: int) -> str:
@@ -251,7 +249,7 @@ class ArchiveError(InputError):
 def unpack(archive: Path, into: Path, on_bytes: OnBytes = lambda done: None) -> dict[str, int]:
     """Writes the files of a .tgz file, all of which must lie in a folder audio/ of it, to a new folder.
 
-    No header is trusted. Folders are passed over, and the "._audio" that macOS adds. `on_bytes` is called with
+    No header is trusted. Folders are passed over, and the "._audio" that macOS adds. on_bytes is called with
     the number of bytes of the archive that were read.
 
     Returns:
@@ -284,9 +282,8 @@ def unpack(archive: Path, into: Path, on_bytes: OnBytes = lambda done: None) -> 
                     if not reason:
                         _write(tar, info, into / name)
                 if reason:
-                    shown = info.name if len(info.name) <= 100 else f"{info.name[:97]}..."
                     raise ArchiveError(
-                        f"its member {shown!r} {reason}; the archive is not safe, and {_REMEDY}"
+                        f"its member {info.name!r:.100} {reason}; the archive is not safe, and {_REMEDY}"
                     )
                 on_bytes(raw.tell())
             # A damaged header is the end to tarfile.

@@ -57,9 +57,8 @@ def read_ratings(
         raise InputError(f"{path}: {kind}")
     header, rows = read_csv(path)
     candidates = (rating_column,) if rating_column else RATING_COLUMNS
-    rating_name = next((name for name in candidates if name in header), "")
-    missing = [name for name in ("reference", "degraded") if name not in header]
-    missing += [] if rating_name else [" or ".join(candidates)]
+    rating_name = next((name for name in candidates if name in header), " or ".join(candidates))
+    missing = [name for name in ("reference", "degraded", rating_name) if name not in header]
     if missing:
         has = ", ".join(header) or "none"
         raise InputError(f"{path}: has no column {', '.join(missing)} (it has {has}); name it in line 1")

@@ -22,7 +22,7 @@ _FORMANTS_HZ = {
 }
 _UPPER_FORMANTS_HZ = (3500.0, 4700.0)
 _FORMANT_WIDTHS_HZ = (70.0, 100.0, 150.0)
-# Chords as semitones above their root.
+# Chords as semitones above their root, which is so many above a low A (110 Hz).
 _MAJOR, _MINOR, _SEVENTH = (0, 4, 7, 12), (0, 3, 7, 12), (0, 4, 7, 10)
 _PEAK = 0.8
 
@@ -78,11 +78,6 @@ def _add(waveform: np.ndarray, start: int, sound: np.ndarray) -> None:
     room += sound[: len(room)]
 
 
-def _hz(semitones: float) -> float:
-    """The frequency of a note so many semitones above a low A (110 Hz)."""
-    return 110.0 * 2.0 ** (semitones / 12)
-
-
 def _pluck(hz: float, seconds: float, rate: int, rng: np.random.Generator, brightness: float) -> np.ndarray:
     """A plucked string: a burst of noise round a delay line that loses its high partials first."""
     samples = int(seconds * rate)
@@ -120,7 +115,8 @@ def _chords(
             played = [notes[beat % len(notes)]] if arpeggio else notes
             for order, note in enumerate(played):
                 start = int((beat * beat_s + order * strum_s + rng.uniform(0, 0.008)) * rate)
-                sound = _pluck(_hz(root + note), 3 * beat_s, rate, rng, brightness)
+                hz = 110.0 * 2.0 ** ((root + note) / 12)
+                sound = _pluck(hz, 3 * beat_s, rate, rng, brightness)
                 _add(waveform, start, sound * rng.uniform(0.7, 1.0))
             beat += 1
         return waveform
@@ -135,7 +131,7 @@ def _decay(seconds: float, half_s: float, rate: int) -> np.ndarray:
 def _kick(rate: int, rng: np.random.Generator) -> np.ndarray:
     time_s = np.arange(int(0.35 * rate)) / rate
     hz = 48 + 130 * np.exp(-time_s / 0.03)
-    thump = np.sin(2 * np.pi * np.cumsum(hz) / rate) * _decay(0.35, 0.07, rate)[: len(time_s)]
+    thump = np.sin(2 * np.pi * np.cumsum(hz) / rate) * _decay(0.35, 0.07, rate)
     click = _decay(0.01, 0.001, rate)
     _add(thump, 0, 0.4 * rng.standard_normal(len(click)) * click)
     return thump
@@ -146,7 +142,7 @@ def _snare(rate: int, rng: np.random.Generator) -> np.ndarray:
     time_s = np.arange(len(envelope)) / rate
     noise = lfilter([1, -0.7], [1.0], rng.standard_normal(len(envelope)))
     shell = np.sin(2 * np.pi * 185 * time_s) + 0.6 * np.sin(2 * np.pi * 330 * time_s)
-    return 0.35 * noise * envelope + 0.5 * shell * _decay(0.25, 0.025, rate)[: len(envelope)]
+    return 0.35 * noise * envelope + 0.5 * shell * _decay(0.25, 0.025, rate)
 
 
 def _hat(rate: int, rng: np.random.Generator, half_s: float = 0.012) -> np.ndarray:
