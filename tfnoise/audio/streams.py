@@ -173,7 +173,8 @@ def recording_to_image(waveform: np.ndarray, front_end: FrontEnd) -> tuple[np.nd
     >>> image.shape, reference
     ((128, 63, 1), -120.0)
 
-    Arguments, units and errors as of `waveform_to_image`; the image is float32 `[mels, frames, 1]`.
+    Arguments and errors as of `waveform_to_image`; the image is float32 `[mels, frames, 1]`, the reference a
+    number in dB.
     """
     stream = MelStream(front_end)
     mel = np.concatenate([*stream.push(waveform), *stream.finish()], 1)

@@ -233,7 +233,7 @@ def stays_inside(name: str) -> bool:
 def originals_of(listed: Sequence[Clip], clips: Sequence[Clip]) -> list[Clip | None]:
     """Of each clip the one on the list that it was made of: the original of its artist, title and start.
 
-    An original's is itself; it is None where the list has none.
+    One for each of the clips: an original itself, and None where the list has none.
     """
 
     def piece(clip: Clip) -> tuple[str | None, str | None, float | None, int]:

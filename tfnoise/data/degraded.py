@@ -133,16 +133,13 @@ def versions(clip: Clip, degradations: Sequence[str], intensity: float | None, s
     """
     stem = re.sub(r"[^A-Za-z0-9]+", "_", os.path.splitext(os.path.basename(clip.path))[0])
     stem = f"{stem[:40].strip('_') or 'clip'}_{_hash(clip.id):016x}"
-
-    def version(name: str, strength: float) -> Clip:
-        return dataclasses.replace(clip, path=f"{stem}_{name}.wav", degradation=name, intensity=strength)
-
-    def drawn(name: str) -> float:
-        return round(_hash(f"{seed}\0{name}\0{clip.id}") / 2**64 * 100, 2)
-
+    intensities = {ORIGINAL: 0.0}
+    for name in degradations:
+        drawn = round(_hash(f"{seed}\0{name}\0{clip.id}") / 2**64 * 100, 2)
+        intensities[name] = drawn if intensity is None else intensity
     return [
-        version(ORIGINAL, 0.0),
-        *(version(name, drawn(name) if intensity is None else intensity) for name in degradations),
+        dataclasses.replace(clip, path=f"{stem}_{name}.wav", degradation=name, intensity=value)
+        for name, value in intensities.items()
     ]
 
 
