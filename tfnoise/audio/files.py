@@ -177,7 +177,7 @@ def _pieces(
 def check_samples(path: str, samples: np.ndarray) -> None:
     """Raises an InputError unless a file's samples `[samples, channels]` can be used."""
     if len(samples) == 0:
-        raise InputError(f"{path}: holds no samples; skip it")
+        raise InputError(f"{path}: holds no samples; leave it out")
     # Any NaN or infinity survives in a sum, which needs no array as large as the samples.
     with np.errstate(invalid="ignore"):
         total = np.sum(samples, dtype=np.float64)
@@ -232,7 +232,7 @@ def _sound_errors(path: str) -> Iterator[None]:
     # TypeError: soundfile asks for more arguments where a name ends in .raw.
     except (soundfile.SoundFileError, RuntimeError, OSError, TypeError, MemoryError) as error:
         reason = _one_line(getattr(error, "error_string", "") or str(error))
-        raise InputError(f"{path}: is damaged or not audio ({reason}); replace it or skip it") from error
+        raise InputError(f"{path}: is damaged or not audio ({reason}); replace it or leave it out") from error
 
 
 def _one_line(text: Any) -> str:
@@ -251,7 +251,7 @@ def _probe(path: str, source: BinaryIO, size_known: bool = True) -> tuple[AudioI
 
     size = source.seek(0, os.SEEK_END)
     if size == 0:
-        raise InputError(f"{path}: is an empty file; replace it or skip it")
+        raise InputError(f"{path}: is an empty file; replace it or leave it out")
     claimed = _wav_samples(source)
     source.seek(0)
     with _sound_errors(path):
