@@ -177,5 +177,5 @@ def test_interpolation_has_weights_that_add_up_to_one(spacing):
 
 
 def test_the_flag_knows_all_families(repo_root):
-    text = (repo_root / "bin" / "train").read_text()
+    text = (repo_root / "tfnoise" / "cli" / "train_flags.py").read_text()
     assert all(family in text for family in FAMILIES)
