@@ -88,14 +88,3 @@ def run_process(tmp_path: Path) -> Callable[..., scripts.Result]:
         return scripts.run_process(name, *arguments, cwd=cwd, **options)
 
     return run
-
-
-@pytest.fixture
-def run_many(run_script) -> Callable[..., list[tuple[int, str]]]:
-    """Runs a script with several command lines; gives each status and what went to stderr."""
-
-    def run(name: str, *command_lines: list[Any]) -> list[tuple[int, str]]:
-        done = [run_script(name, *line) for line in command_lines]
-        return [(one.status, one.stderr.rstrip("\n")) for one in done]
-
-    return run

@@ -22,23 +22,17 @@ def test_the_interval_of_a_mean_is_scipys():
     assert interval.high == pytest.approx(other.confidence_interval.high, abs=0.04 * width)
     # The normal approximation, which holds for 111 values.
     assert width == pytest.approx(2 * 1.96 * VALUES.std() / math.sqrt(111), rel=0.06)
+    assert bootstrap_mean([0.25]) == (0.25, 0.25, 0.25)
+    assert all(math.isnan(number) for number in bootstrap_mean([]))
 
 
-def test_a_seed_repeats_and_another_does_not():
-    assert bootstrap_mean(VALUES, seed=5) == bootstrap_mean(VALUES, seed=5) != bootstrap_mean(VALUES, seed=6)
+def test_a_seed_repeats_however_resamples_are_cut_and_another_does_not(monkeypatch):
     a, b = _scores(), np.roll(_scores(), 1)
     assert bootstrap_crossed(a, b, 1) == bootstrap_crossed(a, b, 1) != bootstrap_crossed(a, b, 2)
-
-
-def test_the_result_does_not_depend_on_how_resamples_are_cut(monkeypatch):
+    assert bootstrap_mean(VALUES, seed=5) == bootstrap_mean(VALUES, seed=5) != bootstrap_mean(VALUES, seed=6)
     whole = bootstrap_mean(VALUES, resamples=1000)
     monkeypatch.setattr("tfnoise.evaluation.bootstrap._VALUES_AT_ONCE", 7 * len(VALUES))
     assert bootstrap_mean(VALUES, resamples=1000) == pytest.approx(whole, rel=1e-12)
-
-
-def test_one_clip_is_its_own_interval_and_no_clip_has_none():
-    assert bootstrap_mean([0.25]) == (0.25, 0.25, 0.25)
-    assert all(math.isnan(number) for number in bootstrap_mean([]))
 
 
 def test_pairs_are_resampled_together():
@@ -67,13 +61,10 @@ def _scores(seeds: int = 4, clips: int = 60) -> np.ndarray:
     return np.random.RandomState(0).lognormal(size=(seeds, clips))
 
 
-def test_equal_and_proportional_losses_are_certain():
+def test_equal_and_proportional_losses_are_certain_and_those_of_one_distribution_are_not():
     interval = bootstrap_crossed(0.7 * _scores(), _scores())
     assert interval == (*[pytest.approx(0.7)] * 3, 1, 4)
     assert bootstrap_crossed(_scores(), _scores()) == (1, 1, 1, 0, 0)
-
-
-def test_losses_of_one_distribution_are_not_told_apart():
     interval = bootstrap_crossed(*np.random.RandomState(1).lognormal(size=(2, 3, 100)))
     assert interval.low < 1 < interval.high and 0.02 < interval.confidence < 0.98
 
@@ -99,19 +90,13 @@ def test_the_crossed_interval_is_that_of_resampling_rows_and_columns_by_hand():
     np.testing.assert_allclose([interval.low, interval.high], np.quantile(ratios, [0.025, 0.975]), rtol=0.06)
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda: bootstrap_mean([[1.0, 2.0]]),
-        lambda: bootstrap_mean([1.0], resamples=0),
-        lambda: bootstrap_paired([1.0], [1.0, 2.0]),
-        lambda: bootstrap_paired([1.0], [1.0], "product"),
-        *[
-            lambda shape=shape: bootstrap_crossed(np.ones(shape), np.ones((3, 4)))
-            for shape in [(3, 5), (0, 4), (4,)]
-        ],
-    ],
-)
-def test_what_makes_no_sense_is_refused(call):
-    with pytest.raises(ValueError, match="must be"):
-        call()
+def test_what_makes_no_sense_is_refused():
+    for call, arguments in [
+        (bootstrap_mean, ([[1.0, 2.0]],)),
+        (bootstrap_mean, ([1.0], 0, 0)),
+        (bootstrap_paired, ([1.0], [1.0, 2.0])),
+        (bootstrap_paired, ([1.0], [1.0], "product")),
+        *((bootstrap_crossed, (np.ones(shape), np.ones((3, 4)))) for shape in [(3, 5), (0, 4), (4,)]),
+    ]:
+        with pytest.raises(ValueError, match="must be"):
+            call(*arguments)

@@ -10,13 +10,7 @@ from scipy import stats
 
 from tfnoise.audio import FrontEnd
 from tfnoise.data.ratings import RatedPair
-from tfnoise.evaluation.correlation import (
-    PairMetric,
-    agreements,
-    metric_values,
-    pair_images,
-    pair_metrics,
-)
+from tfnoise.evaluation.correlation import PairMetric, agreements, metric_values, pair_images, pair_metrics
 from tfnoise.losses import published_parameters
 
 BASE = PairMetric("base", lambda a, b: tf.zeros([1]))
@@ -32,46 +26,34 @@ def test_coefficients_are_scipys_and_intervals_hold_them():
     ratings = np.round(random.uniform(0, 10, 60))  # with ties
     values = np.stack([-ratings + random.normal(0, 3, 60), ratings**3 + random.normal(0, 100, 60)])
     result = agreements([BASE, OTHER], values, rated(ratings), resamples=200)
+    functions = {"spearman": stats.spearmanr, "pearson": stats.pearsonr, "kendall": stats.kendalltau}
     for row, name in zip(values, ("base", "other")):
-        expected = {
-            "spearman": stats.spearmanr(row, ratings).statistic,
-            "pearson": stats.pearsonr(row, ratings).statistic,
-            "kendall": stats.kendalltau(row, ratings).statistic,
-        }
-        for coefficient, value in expected.items():
-            estimate = result[name].coefficients[coefficient]
+        for coefficient, function in functions.items():
+            value, estimate = function(row, ratings).statistic, result[name].coefficients[coefficient]
             assert estimate.value == pytest.approx(value, abs=1e-12)
             assert estimate.low < value < estimate.high
     gain = result["other"].gain
-    difference = abs(result["other"].coefficients["spearman"].value) - abs(
-        result["base"].coefficients["spearman"].value
-    )
-    assert result["base"].gain is None and gain.value == pytest.approx(difference) and gain.low < gain.high
+    base, other = (abs(result[name].coefficients["spearman"].value) for name in ("base", "other"))
+    assert result["base"].gain is None and gain.value == pytest.approx(other - base) and gain.low < gain.high
     assert result == agreements([BASE, OTHER], values, rated(ratings), resamples=200)
 
 
 def test_references_are_resampled_with_all_their_pairs():
     # Two references with the same pairs: every resample has the coefficients of the whole.
-    half = np.arange(5.0)
-    ratings = np.concatenate([half, half])
+    ratings = np.tile(np.arange(5.0), 2)
     values = np.stack([ratings**2, np.sin(ratings)])
-    estimate = agreements([BASE, OTHER], values, rated(ratings, 5), resamples=50)["other"].coefficients[
-        "pearson"
-    ]
+    result = agreements([BASE, OTHER], values, rated(ratings, 5), resamples=50)["other"]
+    estimate = result.coefficients["pearson"]
     assert estimate.low == pytest.approx(estimate.value) == pytest.approx(estimate.high)
 
 
-def test_one_reference_gives_no_interval():
+def test_what_cannot_be_correlated_is_nan_and_one_reference_gives_no_interval():
     ratings = np.arange(10.0)
     estimate = agreements([BASE], ratings[None] ** 2, rated(ratings, 10), resamples=50)["base"]
     assert estimate.coefficients["spearman"].value == pytest.approx(1)
     assert np.isnan(estimate.coefficients["spearman"].low)
-
-
-def test_what_cannot_be_correlated_is_nan():
-    ratings = np.arange(6.0)
     values = np.stack([np.ones(6), [1.0, 2.0, np.nan, np.nan, np.nan, np.nan]])
-    result = agreements([BASE, OTHER], values, rated(ratings), resamples=20)
+    result = agreements([BASE, OTHER], values, rated(ratings[:6]), resamples=20)
     assert np.isnan(result["base"].coefficients["spearman"].value)
     assert result["other"].pairs == 2 and np.isnan(result["other"].coefficients["kendall"].low)
     same = agreements([BASE], np.arange(6.0)[None], rated(np.full(6, 3.0)), resamples=20)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -43,61 +45,47 @@ def test_forward_values_are_exactly_the_nearest_levels(levels, training):
 
 
 @pytest.mark.parametrize("levels", LEVELS)
-def test_values_beyond_the_last_levels_go_to_them(levels):
-    values = np.array([-1e30, -1.0, 1.0, 1e30], np.float32).reshape(1, 1, 1, 4)
-    symbols = LevelsBottleneck(levels).symbols(values)
-    assert symbols.numpy().ravel().tolist() == [0, 0, levels - 1, levels - 1]
-
-
-@pytest.mark.parametrize("levels", LEVELS)
-def test_half_way_values_go_to_one_of_their_two_neighbours_always_the_same(levels):
-    centres = np.linspace(-1, 1, levels)
-    halfway = ((centres[1:] + centres[:-1]) / 2).astype(np.float32).reshape(1, 1, 1, -1)
-    bottleneck = LevelsBottleneck(levels)
-    symbols = bottleneck.symbols(halfway).numpy().ravel()
+def test_symbols_beyond_the_last_levels_half_way_between_two_and_of_levels(levels):
+    bottleneck, centres = LevelsBottleneck(levels), np.linspace(-1, 1, levels)
+    assert bottleneck.symbols(np.float32([-1e30, -1, 1, 1e30])).numpy().tolist() == [
+        0,
+        0,
+        levels - 1,
+        levels - 1,
+    ]
+    halfway = np.float32((centres[1:] + centres[:-1]) / 2)
+    symbols = bottleneck.symbols(halfway).numpy()
     assert all(symbol in (index, index + 1) for index, symbol in enumerate(symbols))
-    compiled = tf.function(bottleneck.symbols)(halfway).numpy().ravel()
-    assert compiled.tolist() == symbols.tolist()
-
-
-def test_zero_between_two_levels_goes_to_the_even_symbol():
-    assert LevelsBottleneck(2).symbols(np.zeros([1, 1, 1, 1], np.float32)).numpy().item() == 0
-
-
-def test_dequantize_inverts_symbols():
-    bottleneck = LevelsBottleneck(4)
-    symbols = np.random.RandomState(0).randint(0, 4, size=(2, 3, 3, 5))
+    assert tf.function(bottleneck.symbols)(halfway).numpy().tolist() == symbols.tolist()
+    # Zero between two levels goes to the even symbol.
+    assert levels > 2 or symbols.tolist() == [0]
+    symbols = np.random.RandomState(0).randint(0, levels, size=(2, 3, 3, 5))
     np.testing.assert_array_equal(bottleneck.symbols(bottleneck.dequantize(symbols)), symbols)
 
 
 @pytest.mark.parametrize("s", [0.3, 1.0, 20.0])
 @pytest.mark.parametrize("levels", LEVELS)
-def test_gradient_is_that_of_the_soft_assignment(levels, s):
+def test_gradient_is_that_of_the_soft_assignment_of_two_levels_a_hyperbolic_tangent(levels, s):
     values = latent(1, 4, 4, 4)
-    exact = values.astype(np.float64)
+    exact, slope = values.astype(np.float64), gradient(LevelsBottleneck(levels, s), values)
     expected = (soft_assignment(exact + 1e-5, levels, s) - soft_assignment(exact - 1e-5, levels, s)) / 2e-5
-    np.testing.assert_allclose(gradient(LevelsBottleneck(levels, s), values), expected, rtol=1e-3, atol=1e-4)
-
-
-def test_gradient_of_two_levels_is_that_of_a_hyperbolic_tangent():
-    values = latent(1, 4, 4, 4)
-    expected = 2 / np.cosh(2 * values) ** 2
-    np.testing.assert_allclose(gradient(LevelsBottleneck(2, 1.0), values), expected, rtol=1e-4)
+    np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-4)
+    if (levels, s) == (2, 1.0):
+        np.testing.assert_allclose(slope, 2 / np.cosh(2 * values) ** 2, rtol=1e-4)
 
 
 @pytest.mark.parametrize("levels", LEVELS)
 def test_a_large_s_stays_finite(levels):
     values = np.concatenate([latent(1, 8, 8, 8).ravel(), np.linspace(-1, 1, 31), [0, 1e3]]).astype(np.float32)
-    bottleneck = LevelsBottleneck(levels, 1e4)
-    quantized, _ = bottleneck(values.reshape(1, 1, 1, -1))
-    assert np.isfinite(quantized).all()
-    assert np.isfinite(gradient(bottleneck, values.reshape(1, 1, 1, -1))).all()
+    bottleneck, values = LevelsBottleneck(levels, 1e4), values.reshape(1, 1, 1, -1)
+    assert np.isfinite(bottleneck(values)[0]).all() and np.isfinite(gradient(bottleneck, values)).all()
 
 
-def test_the_rate_is_the_symbols_fixed_length():
-    for levels, bits in zip(LEVELS, (1, 2, 3, 4)):
-        _, rates = LevelsBottleneck(levels)(latent(3, 4, 5, 6))
-        assert rates.numpy().tolist() == [4 * 5 * 6 * bits] * 3
+@pytest.mark.parametrize("levels, bits", zip(LEVELS, (1, 2, 3, 4)))
+def test_the_rate_is_the_symbols_fixed_length_and_half_precision_is_quantized_in_float32(levels, bits):
+    quantized, rates = LevelsBottleneck(levels)(tf.cast(latent(3, 4, 5, 6), tf.bfloat16))
+    assert quantized.dtype == tf.float32
+    assert rates.numpy().tolist() == [4 * 5 * 6 * bits] * 3
 
 
 @pytest.mark.parametrize("levels, channels", [(2, 128), (4, 64), (16, 32)])
@@ -119,24 +107,27 @@ def test_an_impossible_rate_is_refused_with_the_nearest_ones(bpp, levels, neares
         latent_channels_for(float(rate), levels)
 
 
-@pytest.mark.parametrize("bpp", [0.0, -0.5, float("nan"), float("inf")])
-def test_a_rate_that_is_no_positive_number_is_refused(bpp):
-    with pytest.raises(ValueError, match="bpp must be a positive number"):
-        latent_channels_for(bpp, 2)
-
-
-@pytest.mark.parametrize("levels", [0, 1, 3, 32])
-def test_other_numbers_of_levels_are_refused(levels):
-    with pytest.raises(ValueError, match="one of 2, 4, 8, 16"):
-        LevelsBottleneck(levels)
-    with pytest.raises(ValueError, match="one of 2, 4, 8, 16"):
-        latent_channels_for(0.5, levels)
-
-
-@pytest.mark.parametrize("s", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_quantizer_s_that_is_no_positive_finite_number_is_refused(s):
-    with pytest.raises(ValueError, match="quantizer_s"):
-        LevelsBottleneck(2, s)
+@pytest.mark.parametrize(
+    "values, words, calls",
+    [
+        (
+            [0.0, -0.5, np.nan, np.inf],
+            "bpp must be a positive number",
+            [lambda bpp: latent_channels_for(bpp, 2)],
+        ),
+        (
+            [0, 1, 3, 32],
+            "one of 2, 4, 8, 16",
+            [LevelsBottleneck, lambda levels: latent_channels_for(0.5, levels)],
+        ),
+        ([0.0, -1.0, np.inf, np.nan], "quantizer_s", [lambda s: LevelsBottleneck(2, s)]),
+    ],
+    ids=["bpp", "levels", "quantizer_s"],
+)
+def test_impossible_numbers_are_refused(values, words, calls):
+    for value, call in itertools.product(values, calls):
+        with pytest.raises(ValueError, match=words):
+            call(value)
 
 
 def test_works_and_is_saved_in_a_functional_model(tmp_path):
@@ -149,8 +140,3 @@ def test_works_and_is_saved_in_a_functional_model(tmp_path):
     for result, expected in zip(loaded(values), model(values)):
         np.testing.assert_array_equal(result, expected)
     assert loaded.layers[-1].quantizer_s == 2.0
-
-
-def test_latents_of_mixed_precision_are_quantized_in_float32():
-    quantized, _ = LevelsBottleneck(16)(tf.cast(latent(1, 2, 2, 2), tf.bfloat16))
-    assert quantized.dtype == tf.float32

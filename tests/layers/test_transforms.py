@@ -6,27 +6,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.losses.numpy_twins import noise
 from tfnoise.layers import TOTAL_STRIDE, AnalysisTransform, SynthesisTransform, pad_to_stride
 
 
-def noise(*shape: int) -> np.ndarray:
-    return np.random.RandomState(0).uniform(size=shape).astype(np.float32)
-
-
 @pytest.mark.parametrize("kernel_size", [3, 5])
-def test_analysis_maps_sixteen_pixels_to_one_latent_value(kernel_size):
+def test_sixteen_pixels_are_one_latent_value_and_back_in_the_unit_interval(kernel_size):
     analysis = AnalysisTransform(filters=6, latent_channels=10, kernel_size=kernel_size)
     assert analysis(noise(2, 32, 80, 3)).shape == (2, 2, 5, 10)
-
-
-def test_latent_channels_are_the_filters_by_default():
     assert AnalysisTransform(filters=6)(noise(1, 16, 16, 1)).shape == (1, 1, 1, 6)
-
-
-def test_synthesis_maps_one_latent_value_to_sixteen_pixels_in_the_unit_interval():
     images = SynthesisTransform(filters=6, image_channels=3)(20 * noise(2, 2, 5, 10) - 10)
-    assert images.shape == (2, 32, 80, 3)
-    assert 0 <= np.min(images) and np.max(images) <= 1
+    assert images.shape == (2, 32, 80, 3) and 0 <= np.min(images) and np.max(images) <= 1
 
 
 @pytest.mark.parametrize("height, width", [(16, 32), (1, 1), (17, 31), (128, 264)])
@@ -64,8 +54,7 @@ def test_only_the_bounded_latent_lies_between_minus_one_and_one():
     images = noise(4, 64, 64, 1)
     bounded = AnalysisTransform(filters=8, bounded=True)(images, training=True)
     free = AnalysisTransform(filters=8, latent_gain=20.0)(images, training=True)
-    assert np.max(np.abs(bounded)) <= 1
-    assert np.max(np.abs(free)) > 1
+    assert np.max(np.abs(bounded)) <= 1 < np.max(np.abs(free))
 
 
 def test_latent_gain_scales_the_untrained_latent():
@@ -123,8 +112,5 @@ def test_without_batch_normalisation_training_and_inference_are_alike_but_for_th
     during, after = synthesis(latent, training=True), synthesis(latent)
     assert np.min(during) < 0 and np.max(during) > 1
     np.testing.assert_array_equal(after, np.clip(during, 0, 1))
-
-
-def test_an_unknown_normalisation_is_named():
     with pytest.raises(ValueError, match="relu6"):
         SynthesisTransform(normalisation="relu6")

@@ -9,28 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfnoise
-from tfnoise.losses import (
-    MSE,
-    MSSSIM,
-    NAMES,
-    NLPD,
-    SSIM,
-    MSSSIMMetric,
-    NLPDMetric,
-    SSIMMetric,
-    WeightedSum,
-    canonical_name,
-    fit_nlpd,
-    loss_by_name,
-    loss_terms,
-    ms_ssim,
-    mse,
-    nlpd,
-    published_parameters,
-    ssim,
-)
+from tfnoise import losses
+from tfnoise.losses import MSE, MSSSIM, NAMES, NLPD, SSIM, WeightedSum, loss_by_name, ms_ssim, mse, nlpd, ssim
 
+PUBLISHED = losses.published_parameters("2017", 3)
 CASES = {
     "mse": (MSE(), mse),
     "ms_ssim": (MSSSIM(scales=3), lambda a, b: 1 - ms_ssim(a, b, scales=3)),
@@ -95,14 +77,17 @@ def test_serialize_and_deserialize_keep_every_argument(kind, options):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_compiled_into_a_model_it_falls_in_training(name):
+def test_compiled_into_a_model_it_falls_in_training_and_is_saved_and_loaded_with_it(name, tmp_path):
     tf.keras.utils.set_random_seed(0)
     model = small_model()
     model.compile(tf.keras.optimizers.Adam(0.02), loss=CASES[name][0])
     images, _ = image_pair()
     history = model.fit(images, images, epochs=8, batch_size=4, verbose=0).history["loss"]
-    assert np.isfinite(history).all()
-    assert history[-1] < history[0]
+    assert np.isfinite(history).all() and history[-1] < history[0]
+    model.save(tmp_path / "model.keras")
+    loaded = tf.keras.models.load_model(tmp_path / "model.keras")
+    assert type(loaded.loss) is type(model.loss) and loaded.loss.get_config() == model.loss.get_config()
+    np.testing.assert_array_equal(loaded(images), model(images))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -123,26 +108,14 @@ def test_trains_under_mixed_bfloat16(bfloat16_policy):
     assert np.isfinite(model.fit(images, images, verbose=0).history["loss"]).all()
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_compiled_model_is_saved_and_loaded_with_its_loss(name, tmp_path):
-    model = small_model()
-    model.compile("adam", loss=CASES[name][0])
-    images, _ = image_pair()
-    model.save(tmp_path / "model.keras")
-    loaded = tf.keras.models.load_model(tmp_path / "model.keras")
-    assert type(loaded.loss) is type(model.loss)
-    assert loaded.loss.get_config() == model.loss.get_config()
-    np.testing.assert_array_equal(loaded(images), model(images))
-
-
-def test_names_give_their_classes():
-    assert {name: type(loss_by_name(name)) for name in NAMES} == {
-        "mse": MSE,
-        "ms_ssim": MSSSIM,
-        "nlpd": NLPD,
-        "ssim": SSIM,
-    }
+def test_names_give_their_classes_here_and_in_keras():
+    classes = {"mse": MSE, "ms_ssim": MSSSIM, "nlpd": NLPD, "ssim": SSIM}
+    assert {name: type(loss_by_name(name)) for name in NAMES} == classes
     assert loss_by_name("ms_ssim", ms_ssim_scales=4).scales == 4
+    with pytest.raises(ValueError, match="unknown loss 'l1'; known: mse, ms_ssim, nlpd, ssim"):
+        loss_by_name("l1")
+    for kind in classes.values():
+        assert type(tf.keras.losses.get(f"tfnoise>{kind.__name__}")) is kind
 
 
 def test_a_weighted_sum_by_name_is_the_sum():
@@ -167,7 +140,7 @@ def test_a_weighted_sum_by_name_is_the_sum():
     ],
 )
 def test_one_way_to_write_a_loss(text, canonical):
-    assert canonical_name(text) == canonical == canonical_name(canonical)
+    assert losses.canonical_name(text) == canonical == losses.canonical_name(canonical)
 
 
 @pytest.mark.parametrize(
@@ -176,24 +149,16 @@ def test_one_way_to_write_a_loss(text, canonical):
 )
 def test_what_is_no_sum_of_losses_is_refused_in_a_line(text):
     with pytest.raises(ValueError) as caught:
-        loss_terms(text)
+        losses.loss_terms(text)
     assert "nlpd" in str(caught.value) and "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["MSE", "SSIM", "MSSSIM", "NLPD"])
-def test_keras_finds_the_classes_by_their_names(name):
-    assert type(tf.keras.losses.get(f"tfnoise>{name}")) is getattr(tfnoise.losses, name)
 
 
 @pytest.mark.parametrize(
     "metric, function",
     [
-        (MSSSIMMetric(scales=3), lambda a, b: ms_ssim(a, b, scales=3)),
-        (SSIMMetric(window=7), lambda a, b: ssim(a, b, window=7)),
-        (
-            NLPDMetric(parameters=published_parameters("2017", 3)),
-            lambda a, b: nlpd(a, b, family="2017", scales=3),
-        ),
+        (losses.MSSSIMMetric(scales=3), lambda a, b: ms_ssim(a, b, scales=3)),
+        (losses.SSIMMetric(window=7), lambda a, b: ssim(a, b, window=7)),
+        (losses.NLPDMetric(parameters=PUBLISHED), lambda a, b: nlpd(a, b, family="2017", scales=3)),
     ],
 )
 def test_metrics_are_means_over_all_images_with_weights(metric, function):
@@ -219,9 +184,13 @@ def test_a_weighted_sum_takes_keras_losses_of_pixels():
 @pytest.mark.parametrize("name", ["model.keras", "model.h5", "model"])
 def test_a_model_with_losses_and_metrics_is_saved_and_loaded(tmp_path, name):
     model = small_model()
-    fitted = fit_nlpd(image_pair()[0], scales=3)
+    fitted = losses.fit_nlpd(image_pair()[0], scales=3)
     loss = WeightedSum([NLPD(parameters=fitted), MSSSIM(scales=2, weights=[1, 2])], [0.5, 2])
-    model.compile("adam", loss, metrics=[MSSSIMMetric(scales=2), NLPDMetric(parameters=fitted), SSIMMetric()])
+    model.compile(
+        "adam",
+        loss,
+        metrics=[losses.MSSSIMMetric(scales=2), losses.NLPDMetric(parameters=fitted), losses.SSIMMetric()],
+    )
     images, _ = image_pair()
     model.fit(images, images, verbose=0)
     before = model.evaluate(images, images, verbose=0)
@@ -256,8 +225,3 @@ def test_two_replicas_train_as_one_process_does():
     done = subprocess.run([sys.executable, "-c", _REPLICAS], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "} 2" in done.stdout
-
-
-def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match="unknown loss 'l1'; known: mse, ms_ssim, nlpd, ssim"):
-        loss_by_name("l1")

@@ -48,36 +48,33 @@ def test_equals_the_twin_on_golden_pairs(name):
     assert exact == pytest.approx(twin(a, b), abs=1e-7 if name == "odd" else 1e-9)
 
 
-@pytest.mark.parametrize("height, width", [(64, 64), (128, 32)])
-def test_equals_the_twin_to_ten_digits_where_all_sides_are_powers_of_two(height, width):
-    a, b = noise(1, height, width, 1), noise(1, height, width, 1, seed=1)
-    exact = float(nlpd(a.astype(np.float64), b.astype(np.float64))[0])
-    assert exact == pytest.approx(twin(a, b), abs=1e-10)
+ODD_AND_TINY = [(33, 65), (47, 50), (101, 31), (7, 9), (5, 1), (2, 3), (1, 1)]
+POWERS_OF_TWO = [(64, 64), (128, 32)]
 
 
-@pytest.mark.parametrize("height, width", [(33, 65), (47, 50), (101, 31), (7, 9), (5, 1), (2, 3), (1, 1)])
-def test_equals_the_twin_at_odd_and_tiny_sizes(height, width):
-    a, b = noise(1, height, width, 1), noise(1, height, width, 1, seed=1)
-    assert float(nlpd(a, b)[0]) == pytest.approx(twin(a, b), abs=1e-5)
+@pytest.mark.parametrize(
+    "height, width, dtype, atol",
+    [
+        *((*size, np.float32, 1e-5) for size in ODD_AND_TINY),
+        *((*s, np.float64, 1e-10) for s in POWERS_OF_TWO),
+    ],
+)
+def test_equals_the_twin_at_odd_and_tiny_sizes_and_to_ten_digits_at_powers_of_two(height, width, dtype, atol):
+    a, b = (noise(1, height, width, 1, seed=seed).astype(dtype) for seed in (0, 1))
+    assert float(nlpd(a, b)[0]) == pytest.approx(twin(a, b), abs=atol)
 
 
-@pytest.mark.parametrize("name", golden_maker.PAIRS)
-def test_the_twin_with_plenoptics_pyramid_equals_plenoptic(name):
-    a, b = (image.astype(np.float64) for image in golden_maker.pair(name))
-    assert twins.nlpd(a, b, **PLENOPTICS_PYRAMID) == pytest.approx(
-        GOLDEN_VALUES[name]["plenoptic_nlpd"], abs=1e-12
-    )
-
-
-# The difference is the pyramid's alone (the test above).  One by one, on the pair "noise": mirrored borders
+# The difference is the pyramid's alone.  One by one, on the pair "noise": mirrored borders
 # +7.8 %, the binomial filter -3.5 %, zeros inserted +1.4 %, the weight two pixels to the right -0.8 %.
 @pytest.mark.parametrize(
     "name, relative",
     [("noise", -0.0287), ("noisy", 0.0159), ("blurred", -0.0687), ("bright", 0.0029), ("odd", 0.0069)],
 )
-def test_differs_from_plenoptic_by_what_is_known(name, relative):
-    a, b = (image[None, ..., None] for image in golden_maker.pair(name))
-    ratio = float(nlpd(a, b)[0]) / GOLDEN_VALUES[name]["plenoptic_nlpd"]
+def test_the_twin_with_plenoptics_pyramid_equals_plenoptic_and_differs_by_what_is_known(name, relative):
+    pair, plenoptics = golden_maker.pair(name), GOLDEN_VALUES[name]["plenoptic_nlpd"]
+    exact = twins.nlpd(*(image.astype(np.float64) for image in pair), **PLENOPTICS_PYRAMID)
+    assert exact == pytest.approx(plenoptics, abs=1e-12)
+    ratio = float(nlpd(*(image[None, ..., None] for image in pair))[0]) / plenoptics
     assert ratio - 1 == pytest.approx(relative, abs=2e-4)
 
 

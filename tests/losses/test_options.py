@@ -52,15 +52,11 @@ def test_shapes_ranks_and_types_that_do_not_fit_are_refused_by_name(name):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_shapes_that_differ_only_when_the_graph_runs_are_refused_there(name):
+def test_shapes_and_ranks_that_are_known_only_when_the_graph_runs_are_checked_there(name):
     graph = tf.function(FUNCTIONS[name], input_signature=[ANY_SIZE, ANY_SIZE])
     graph(noise(1, 32, 32, 1), noise(1, 32, 32, 1))
     with pytest.raises(tf.errors.InvalidArgumentError, match="b must have the shape of a"):
         graph(noise(2, 32, 32, 1), noise(1, 32, 32, 1))
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_rank_that_is_known_only_when_the_graph_runs_is_checked_there(name):
     graph = tf.function(FUNCTIONS[name], input_signature=[UNKNOWN, UNKNOWN])
     a, b = noise(2, 32, 37, 3), noise(2, 32, 37, 3, seed=1)
     np.testing.assert_allclose(graph(a, b), FUNCTIONS[name](a, b), rtol=1e-4)
@@ -90,12 +86,21 @@ def test_values_do_not_depend_on_the_rest_of_the_batch(name):
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
 def test_half_precision_is_computed_in_float32(name, dtype):
-    halves = [tf.cast(noise(1, 64, 64, 1, seed=seed), dtype) for seed in (0, 1)]
-    values = FUNCTIONS[name](*halves)
+    pair = [tf.cast(noise(1, 64, 64, 1, seed=seed), dtype) for seed in (0, 1)]
+    function = FUNCTIONS[name]
+    values = function(*pair)
     assert values.dtype == tf.float32
-    assert values.numpy() == pytest.approx(
-        FUNCTIONS[name](*(tf.cast(half, tf.float32) for half in halves)).numpy()
-    )
+    assert values.numpy() == pytest.approx(function(*(tf.cast(image, tf.float32) for image in pair)).numpy())
+
+
+def test_mse_is_the_mean_over_height_width_and_channels_in_float32_or_float64():
+    a, b = noise(3, 7, 5, 2), noise(3, 7, 5, 2, seed=1)
+    np.testing.assert_allclose(mse(a, b), np.mean((a - b) ** 2, axis=(1, 2, 3)), rtol=1e-5)
+    assert mse(a.astype(np.float64), a).dtype == tf.float64
+    for dtype in (tf.float16, tf.bfloat16):
+        # 1 + 2^-7 is the bfloat16 after 1; the square of the difference is no float16 above its least.
+        error = mse(tf.ones([1, 64, 64, 1], dtype), tf.fill([1, 64, 64, 1], tf.cast(1 + 2**-7, dtype)))
+        assert error.dtype == tf.float32 and error.numpy() == pytest.approx([2**-14], rel=1e-6)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -112,66 +117,60 @@ def test_an_empty_batch_gives_no_values(name, dynamic):
     assert tape.gradient(values, empty).shape == empty.shape
 
 
+REFUSED_BY_MS_SSIM = [
+    *(
+        ({"scales": scales}, f"scales must be a whole number of 1 to 5, not {scales}")
+        for scales in (0, 6, -3, 2.5)
+    ),
+    ({"scales": 0, "weights": []}, "scales must be a whole number of at least 1, not 0"),
+    ({"scales": 3, "weights": [1, 1]}, r"weights must be 3 finite numbers .*not \[1, 1\]"),
+    ({"scales": 2, "weights": [1, -1]}, r"weights must be 2 finite numbers .*not \[1, -1\]"),
+    ({"scales": 2, "weights": 0.5}, "weights must be 2 finite numbers .*not 0.5"),
+    *(
+        ({"scales": 2, "weights": weights}, "weights must be 2 finite numbers")
+        for weights in ("ab", [[1, 2], [3, 4]], [0, 0], [1, float("nan")])
+    ),
+    ({"window": 0}, "window must be a whole number of at least 1, not 0"),
+    ({"sigma": 0.0}, "sigma must be a finite number above 0, not 0.0"),
+    ({"k1": -1}, "k1 must be a finite number above 0, not -1"),
+    ({"k2": float("inf")}, "k2 must be a finite number above 0, not inf"),
+]
+REFUSED_BY_NLPD = [
+    ({"family": "2015"}, "families '2016', '2017', not '2015'"),
+    ({"scales": 0}, "scales must be a whole number of 1 to 6, not 0"),
+    ({"scales": 7}, "scales must be a whole number of 1 to 6, not 7"),
+    ({"family": "2017", "scales": 0}, "scales must be a whole number of 1 to 16, not 0"),
+    ({"epsilon": -1e-3}, "epsilon must be a finite number of at least 0, not -0.001"),
+    ({"parameters": "x"}, "parameters must be NLPDParameters or None, not 'x'"),
+    ({"luminance": True}, "luminance must be False with family '2016'"),
+]
+
+
 @pytest.mark.parametrize(
-    "options, words",
+    "function, kind, options, words",
     [
-        ({"scales": 0}, "scales must be a whole number of 1 to 5, not 0"),
-        ({"scales": 6}, "scales must be a whole number of 1 to 5, not 6"),
-        ({"scales": -3}, "scales must be a whole number of 1 to 5, not -3"),
-        ({"scales": 2.5}, "scales must be a whole number of 1 to 5, not 2.5"),
-        ({"scales": 0, "weights": []}, "scales must be a whole number of at least 1, not 0"),
-        ({"scales": 3, "weights": [1, 1]}, r"weights must be 3 finite numbers .*not \[1, 1\]"),
-        ({"scales": 2, "weights": [1, -1]}, r"weights must be 2 finite numbers .*not \[1, -1\]"),
-        ({"scales": 2, "weights": 0.5}, "weights must be 2 finite numbers .*not 0.5"),
-        ({"scales": 2, "weights": "ab"}, "weights must be 2 finite numbers"),
-        ({"scales": 2, "weights": [[1, 2], [3, 4]]}, "weights must be 2 finite numbers"),
-        ({"scales": 2, "weights": [0, 0]}, "weights must be 2 finite numbers"),
-        ({"scales": 2, "weights": [1, float("nan")]}, "weights must be 2 finite numbers"),
-        ({"window": 0}, "window must be a whole number of at least 1, not 0"),
-        ({"sigma": 0.0}, "sigma must be a finite number above 0, not 0.0"),
-        ({"k1": -1}, "k1 must be a finite number above 0, not -1"),
-        ({"k2": float("inf")}, "k2 must be a finite number above 0, not inf"),
+        *((ms_ssim, MSSSIM, options, words) for options, words in REFUSED_BY_MS_SSIM),
+        *((nlpd, NLPD, options, words) for options, words in REFUSED_BY_NLPD),
     ],
 )
-def test_options_of_ms_ssim_are_checked_in_the_function_and_in_the_class(options, words):
+def test_options_are_checked_in_the_function_and_in_the_class(function, kind, options, words):
     a = noise(1, 176, 176, 1)
     with pytest.raises(ValueError, match=words):
-        ms_ssim(a, a, **options)
+        function(a, a, **options)
     with pytest.raises(ValueError, match=words):
-        MSSSIM(**options)
-
-
-@pytest.mark.parametrize(
-    "options, words",
-    [
-        ({"family": "2015"}, "families '2016', '2017', not '2015'"),
-        ({"scales": 0}, "scales must be a whole number of 1 to 6, not 0"),
-        ({"scales": 7}, "scales must be a whole number of 1 to 6, not 7"),
-        ({"family": "2017", "scales": 0}, "scales must be a whole number of 1 to 16, not 0"),
-        ({"epsilon": -1e-3}, "epsilon must be a finite number of at least 0, not -0.001"),
-        ({"parameters": "x"}, "parameters must be NLPDParameters or None, not 'x'"),
-        ({"luminance": True}, "luminance must be False with family '2016'"),
-    ],
-)
-def test_options_of_nlpd_are_checked_in_the_function_and_in_the_class(options, words):
-    a = noise(1, 80, 80, 1)
-    with pytest.raises(ValueError, match=words):
-        nlpd(a, a, **options)
-    with pytest.raises(ValueError, match=words):
-        NLPD(**options)
+        kind(**options)
 
 
 def test_other_classes_check_their_options_when_they_are_made():
-    with pytest.raises(ValueError, match="window must be"):
-        SSIM(window=-1)
-    with pytest.raises(ValueError, match="max_val must be a finite number above 0, not 0"):
-        MSSSIM(max_val=0)
-    with pytest.raises(ValueError, match="weights must be one number for each"):
-        WeightedSum([NLPD()], [1.0, 2.0])
-    with pytest.raises(ValueError, match="weights must be a finite number above 0"):
-        WeightedSum([NLPD()], [-1.0])
-    with pytest.raises(ValueError, match="losses must be Keras losses, .*not 'mse'"):
-        WeightedSum(["mse"], [1.0])
+    for words, make in {
+        "window must be": lambda: SSIM(window=-1),
+        "max_val must be a finite number above 0, not 0": lambda: MSSSIM(max_val=0),
+        "weights must be one number for each": lambda: WeightedSum([NLPD()], [1.0, 2.0]),
+        "weights must be a finite number above 0": lambda: WeightedSum([NLPD()], [-1.0]),
+        "losses must be Keras losses, .*not 'mse'": lambda: WeightedSum(["mse"], [1.0]),
+    }.items():
+        with pytest.raises(ValueError, match=words):
+            make()
 
 
 def test_a_static_side_under_the_rule_is_refused_when_the_graph_is_made():
