@@ -14,8 +14,8 @@ _REQUIRED = ("tensorflow", "tensorflow_compression", "tfnoise")
 
 def _problem() -> str | None:
     if not (3, 9) <= sys.version_info[:2] <= (3, 11):
-        found = ".".join(map(str, sys.version_info[:3]))
-        return f"tfnoise needs Python 3.9, 3.10 or 3.11, and this is {found}"
+        version = ".".join(map(str, sys.version_info[:3]))
+        return f"tfnoise needs Python 3.9, 3.10 or 3.11, and this is {version}"
     missing = [name for name in _REQUIRED if importlib.util.find_spec(name) is None]
     return f"{sys.executable} has no {', '.join(missing)}" if missing else None
 

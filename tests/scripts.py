@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 import io
 import os
 import subprocess
@@ -35,6 +35,14 @@ def run_script(
     """
     verb = importlib.import_module("benchmarks.verb" if name == "benchmark" else f"tfnoise.cli.{name}")
     return call(verb, [str(REPOSITORY / "bin" / name), *map(str, arguments)], cwd, env)
+
+
+def load_module(path: Path) -> Any:
+    """The module in a file that belongs to no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def call(verb: Any, argv: list[str], cwd: Path, env: dict[str, str] | None = None) -> Result:

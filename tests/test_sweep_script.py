@@ -29,13 +29,8 @@ def _pretend_finished(folder, name, **options):
     run_dir = folder / "runs" / "sweep" / name
     run_dir.mkdir(parents=True)
     write_settings(settings, run_dir)
-    finished = {
-        "model": f"saved_models/{name}/1",
-        "seconds": 7.5,
-        "bpp_on_noise": 0.5,
-        "last": {"distortion": 0.25},
-    }
-    write_json(finished, run_dir / "finished.json")
+    numbers = {"seconds": 7.5, "bpp_on_noise": 0.5, "last": {"distortion": 0.25}}
+    write_json({"model": f"saved_models/{name}/1", **numbers}, run_dir / "finished.json")
 
 
 def test_what_is_not_finished_is_trained_and_the_second_call_trains_nothing(run_script, tmp_path):
@@ -67,25 +62,18 @@ def test_what_is_not_finished_is_trained_and_the_second_call_trains_nothing(run_
 
 
 def test_the_table_of_finished_trainings(run_script, tmp_path):
-    for loss in ("mse", "0.5*mse+0.5*nlpd"):
-        for seed in (0, 1):
-            name = f"new_{loss.replace('*', '_').replace('+', '_')}_seed{seed}"
-            _pretend_finished(tmp_path, name, loss=loss, seed=seed)
+    names = {"mse": "new_mse", "0.5*mse+0.5*nlpd": "new_0.5_mse_0.5_nlpd"}
+    runs = [(f"{name}_seed{seed}", loss, seed) for loss, name in names.items() for seed in (0, 1)]
+    for name, loss, seed in runs:
+        _pretend_finished(tmp_path, name, loss=loss, seed=seed)
     done = run_script("sweep", *TINY, "--seed=0,1", "--loss=mse,0.5*mse+0.5*nlpd", "--name=new")
     assert done.status == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[0].endswith(": 4 finished already")
-    assert re.split(r"\s{2,}", lines[1]) == [
-        *("run", "loss", "seed", "distortion", "bpp on noise", "seconds", "model")
-    ]
-    assert [line.split() for line in lines[3:7]] == [
-        ["new_mse_seed0", "mse", "0", "0.25", "0.5", "7.5", "saved_models/new_mse_seed0/1"],
-        ["new_mse_seed1", "mse", "1", "0.25", "0.5", "7.5", "saved_models/new_mse_seed1/1"],
-        *(
-            [f"new_0.5_mse_0.5_nlpd_seed{seed}", "0.5*mse+0.5*nlpd", str(seed), "0.25", "0.5", "7.5"]
-            + [f"saved_models/new_0.5_mse_0.5_nlpd_seed{seed}/1"]
-            for seed in (0, 1)
-        ),
+    first, header, _, *rows = done.stdout.splitlines()
+    assert first.endswith(": 4 finished already")
+    columns = ["run", "loss", "seed", "distortion", "bpp on noise", "seconds", "model"]
+    assert re.split(r"\s{2,}", header) == columns
+    assert [row.split() for row in rows[:4]] == [
+        [name, loss, str(seed), "0.25", "0.5", "7.5", f"saved_models/{name}/1"] for name, loss, seed in runs
     ]
     assert "bin/evaluate --model=saved_models/new_mse_seed0,saved_models/new_mse_seed1," in done.stdout
 
@@ -129,7 +117,7 @@ def test_refused_in_one_line_before_anything_is_written(run_script, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["wrong.cfg"]
 
 
-def test_a_run_begun_with_other_flags_is_refused_before_the_others_start(run_script, tmp_path):
+def test_a_run_of_other_flags_is_refused_before_the_others_start(run_script, tmp_path):
     _pretend_finished(tmp_path, "seed1", loss="mse", seed=1, learning_rate=0.5)
     before = _contents(tmp_path)
     done = run_script("sweep", *TINY, "--loss=mse", "--seed=0,1")

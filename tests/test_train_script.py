@@ -15,14 +15,7 @@ from tfnoise.audio import FrontEnd
 from tfnoise.losses import fit_nlpd
 from tfnoise.training import TrainingSettings, write_settings
 
-SIZES = {
-    "filters": 8,
-    "patch_size": 32,
-    "ms_ssim_scales": 2,
-    "batch_size": 4,
-    "epochs": 2,
-    "steps_per_epoch": 5,
-}
+SIZES = dict(filters=8, patch_size=32, ms_ssim_scales=2, batch_size=4, epochs=2, steps_per_epoch=5)
 TINY = [*(f"--{name}={value}" for name, value in SIZES.items()), "--mels=48"]
 
 
@@ -76,8 +69,8 @@ def test_the_whole_job_and_its_second_call(run_script, tmp_path, audio_folder):
     (line,) = other.stderr.splitlines()
     assert "--seed=0 (now 1)" in line and "--overwrite" in line
 
-    anew = run_script("train", *TINY, "--loss=ms_ssim", "--seed=1", "--overwrite")
-    assert anew.status == 0, anew.stderr
+    other = run_script("train", *TINY, "--loss=ms_ssim", "--seed=1", "--overwrite")
+    assert other.status == 0, other.stderr
     assert (tmp_path / "saved_models" / "ms_ssim" / "2").is_dir()
 
 
@@ -138,16 +131,14 @@ def test_divergence_exits_with_one_and_one_line(run_script):
     assert "step-0" in last and "lower --learning_rate" in last and "begin anew with --overwrite" in last
 
 
-def test_a_run_whose_checkpoints_are_damaged_is_to_be_begun_anew(run_script, tmp_path):
+def test_a_run_whose_checkpoints_are_damaged_is_refused(run_script, tmp_path):
     checkpoints = tmp_path / "runs" / "mse" / "checkpoints"
     checkpoints.mkdir(parents=True)
     (checkpoints / "step-5.index").write_bytes(b"damaged")
     write_settings(TrainingSettings(loss="mse", front_end=FrontEnd(mels=48), **SIZES), checkpoints.parent)
     done = run_script("train", *TINY, "--loss=mse")
-    assert done.status == 1
-    assert done.stderr.splitlines()[-1].endswith(
-        "step-5: damaged checkpoint; begin anew with --overwrite or another --name"
-    )
+    message = "step-5: damaged checkpoint; begin anew with --overwrite or another --name"
+    assert done.status == 1 and done.stderr.splitlines()[-1].endswith(message)
 
 
 def test_every_config_is_read_and_sets_valid_values(run_script, repo_root):

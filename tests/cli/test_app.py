@@ -85,31 +85,24 @@ def test_what_is_wrong_in_a_flagfile_is_named_with_its_line(toy, tmp_path, line,
     assert result.status == 2
 
 
-def test_flagfiles_nest_and_a_later_flag_wins(toy, tmp_path):
+def test_flagfiles_nest_and_a_later_flag_wins_but_none_includes_itself(toy, tmp_path):
     (tmp_path / "a.cfg").write_text("# one\n// another\n--loss=nlpd\n--flagfile=b.cfg\n--nooverwrite\n")
     (tmp_path / "b.cfg").write_text("--bpp=.25\n--steps=9\n")
-    result = toy("--flagfile=a.cfg", "--steps=4", "--json")
-    values = json.loads(result.stdout)
+    values = json.loads(toy("--flagfile=a.cfg", "--steps=4", "--json").stdout)
     assert (values["loss"], values["bpp"], values["steps"]) == ("nlpd", 0.25, 4)
-
-
-def test_a_flagfile_that_includes_itself_is_refused(toy, tmp_path):
-    (tmp_path / "a.cfg").write_text("--flagfile=a.cfg\n")
-    result = toy("--flagfile=a.cfg")
-    assert "includes itself" in _only_line(result)
-    assert result.status == 2
+    (tmp_path / "b.cfg").write_text("--flagfile=b.cfg\n")
+    result = toy("--flagfile=b.cfg")
+    assert result.status == 2 and "includes itself" in _only_line(result)
 
 
 def test_arguments_beside_flags(toy, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("tests.cli.toy.POSITIONAL", None)
         refused = toy("in.wav")
-    assert "unexpected argument 'in.wav'" in _only_line(refused)
-    assert refused.status == 2
+    assert refused.status == 2 and "unexpected argument 'in.wav'" in _only_line(refused)
     (tmp_path / "in.wav").touch()
     result = toy("in.wav", "-o", "out")
-    assert result.status == 0
-    assert "mse 0.5 out" in result.stdout
+    assert result.status == 0 and "mse 0.5 out" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -136,20 +129,16 @@ def test_traceback_on_request(toy):
     assert result.status == 1
 
 
-def test_the_status_that_main_returns(toy):
-    assert toy("--fail=status").status == 7
-
-
-def test_json_is_all_that_stdout_carries(toy):
+def test_json_is_all_that_stdout_carries_and_mains_status_is_the_scripts(toy):
     result = toy("--json")
     assert json.loads(result.stdout) == {"loss": "mse", "bpp": 0.5, "steps": 3, "nan": None}
     assert result.stderr == "a stray print\n"
+    assert toy("--fail=status").status == 7
 
 
 def test_tensorflow_is_quiet(toy_process):
     result = toy_process("--fail=quiet")
-    assert result.status == 0
-    assert result.stderr == ""
+    assert (result.status, result.stderr) == (0, "")
 
 
 def test_a_reader_that_leaves_early_gets_no_complaint(toy_script):

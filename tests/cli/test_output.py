@@ -12,28 +12,29 @@ import pytest
 from tfnoise.cli import output
 
 
-def test_table_aligns_numbers_right_and_text_left():
-    text = output.table([["best", 0.5, 12], ["paper_mse", 12.34567, None]], ["model", "bpp", "clips"])
-    assert text.splitlines() == [
-        "model        bpp  clips",
-        "---------  -----  -----",
-        "best         0.5     12",
-        "paper_mse  12.35      -",
-    ]
-
-
-def test_table_takes_its_alignment_from_the_caller():
-    assert output.table([["a", "10"], ["bcd", "2"]], align="rr") == "  a  10\nbcd   2"
-
-
-def test_table_counts_wide_characters_twice():
-    lines = output.table([["音楽", 1], ["abcd", 2]]).splitlines()
-    assert lines == ["音楽  1", "abcd  2"]
-
-
-def test_an_empty_table_is_its_header():
-    assert output.table([], ["a", "b"]) == "a  b\n-  -"
-    assert output.table([]) == ""
+@pytest.mark.parametrize(
+    ("rows", "header", "align", "lines"),
+    [
+        (
+            [["best", 0.5, 12], ["paper_mse", 12.34567, None]],
+            ["model", "bpp", "clips"],
+            None,
+            [
+                "model        bpp  clips",
+                "---------  -----  -----",
+                "best         0.5     12",
+                "paper_mse  12.35      -",
+            ],
+        ),
+        ([["a", "10"], ["bcd", "2"]], None, "rr", ["  a  10", "bcd   2"]),
+        ([["音楽", 1], ["abcd", 2]], None, None, ["音楽  1", "abcd  2"]),
+        ([], ["a", "b"], None, ["a  b", "-  -"]),
+        ([], None, None, []),
+    ],
+    ids=["numbers right, text left", "as asked for", "wide characters", "only a header", "nothing"],
+)
+def test_tables_are_aligned(rows, header, align, lines):
+    assert output.table(rows, header, align) == "\n".join(lines)
 
 
 @pytest.mark.parametrize(("rows", "align"), [([["a"], ["b", "c"]], None), ([["a"]], "lr"), ([["a"]], "x")])

@@ -18,22 +18,21 @@ from tfnoise.files import locked
 def run(tmp_path):
     """Runs shell scripts in tmp_path; gives whether all ran, and what happened in order."""
 
-    def run_scripts(scripts, at_once=1, on_start=None):
+    def run_scripts(scripts, at_once=1, on_start=lambda job: None):
         events = []
 
         def started(job):
             events.append(f"{job.name} started")
-            if on_start is not None:
-                on_start(job)
+            on_start(job)
+
+        def ended(job, status):
+            events.append(f"{job.name} {status}")
 
         jobs = [
             Job(name, ("sh", "-c", f"cd '{tmp_path}'; {script}"), tmp_path / "logs" / f"{name}.log")
             for name, script in scripts.items()
         ]
-        whole = run_jobs(
-            jobs, at_once, os.environ, started, lambda job, status: events.append(f"{job.name} {status}")
-        )
-        return whole, events
+        return run_jobs(jobs, at_once, os.environ, started, ended), events
 
     return run_scripts
 

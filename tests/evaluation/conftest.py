@@ -53,11 +53,8 @@ def mixed_folder(tmp_path_factory) -> Path:
     soundfile.write(audio / "silent.wav", np.zeros(RATE_HZ), RATE_HZ)
     (audio / "garbage.wav").write_bytes(b"RIFF this is no audio")
     names = [*good, "nan.wav", "two.wav", "silent.wav", "garbage.wav", "absent.wav"]
-    genres = ["Jazz", "Rock", "Rock", ""]
-    rows = [",".join(COLUMNS)]
-    for number, name in enumerate(names):
-        genre = genres[number] if number < len(genres) else "Rock"
-        rows.append(f"{number},{genre},,,original,0.0,,0,{name}")
-    rows.append("99,Rock,,,noise,1.0,,0,low.wav")
+    genres = ["Jazz", "Rock", "Rock", "", *["Rock"] * 5]
+    rows = [f"{i},{genre},,,original,0.0,,0,{name}" for i, (genre, name) in enumerate(zip(genres, names))]
+    rows = [",".join(COLUMNS), *rows, "99,Rock,,,noise,1.0,,0,low.wav"]
     (folder / "pmqd.csv").write_text("\n".join(rows) + "\n")
     return folder

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tfnoise.data.clip_list import COLUMNS
+
 
 @pytest.fixture(scope="module")
 def rated(tmp_path_factory):
@@ -24,9 +26,8 @@ def rated(tmp_path_factory):
             for level in range(8):
                 name = f"d{number}_{level}.wav"
                 soundfile.write(folder / name, reference + 0.01 * level * random.normal(0, 1, 40000), 16000)
-                rows.writerow(
-                    [f"r{number}.wav", name, f"kind {level % 2}", 100 - 10 * level + random.normal()]
-                )
+                rating = 100 - 10 * level + random.normal()
+                rows.writerow([f"r{number}.wav", name, f"kind {level % 2}", rating])
         rows.writerow(["r0.wav", "d0_1.wav", "", ""])
         rows.writerow(["r0.wav", "d0_1.wav", "", "much"])
     return folder
@@ -68,17 +69,13 @@ def test_the_whole_way_from_ratings_to_json_table_and_picture(run_script, tmp_pa
 
 
 def test_pmqd_is_paired_by_its_list(run_script, tmp_path, rated):
-    header = (
-        "id,genre,artist,title,degradation_type,degradation_intensity,rating,sample_start,sample_filename"
-    )
-    lines, number = [header], 0
+    lines = [",".join(COLUMNS)]
     (tmp_path / "audio").symlink_to(rated)
     for reference in range(3):
-        lines.append(f"{number},Rock,A,T{reference},original,0,5,0,r{reference}.wav")
+        lines.append(f"{len(lines)},Rock,A,T{reference},original,0,5,0,r{reference}.wav")
         for level in range(1, 5):
-            number += 1
-            lines.append(f"{number},Rock,A,T{reference},noise,{level},{5 - level},0,d{reference}_{level}.wav")
-        number += 1
+            degraded = f"noise,{level},{5 - level},0,d{reference}_{level}.wav"
+            lines.append(f"{len(lines)},Rock,A,T{reference},{degraded}")
     (tmp_path / "pmqd.csv").write_text("\n".join(lines) + "\n")
     done = run_script("correlate", f"--pmqd={tmp_path}", "--resamples=100", "--plot=p.png", "--json")
     report = json.loads(done.stdout)

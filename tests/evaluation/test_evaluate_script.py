@@ -41,8 +41,7 @@ def test_a_folder_with_everything_wrong_is_scored_without_what_is_wrong(
         assert picture.format == "PNG" and 1000 < picture.width < 2000
 
     assert "4 of 9 clips scored; 5 skipped:" in result.stderr
-    for problem in left_out.values():
-        assert problem in result.stderr
+    assert all(problem in result.stderr for problem in left_out.values())
     assert "wrote pictures/new/clip_01_high_1.png" in result.stderr
 
 
@@ -129,25 +128,23 @@ def test_natural_clips(run_script, tiny_model, natural_folder):
     assert report["models"]["tiny"]["bpp_max"] <= 0.5
 
 
-def test_fitted_nlpd_parameters_change_nlpd_alone(run_script, tiny_model, mixed_folder, tmp_path):
+def test_fitted_nlpd_parameters_change_nlpd_alone_and_sounds_are_scored_beside_the_front_end(
+    run_script, tiny_model, mixed_folder, tmp_path
+):
     fit_nlpd(np.random.default_rng(0).uniform(size=(2, 64, 64, 1))).save(tmp_path / "nlpd.json")
     arguments = [f"--model={tiny_model}", f"--data={mixed_folder}", "--json"]
     plain = json.loads(run_script("evaluate", *arguments).stdout)
-    done = run_script("evaluate", *arguments, "--nlpd_parameters=nlpd.json")
-    fitted = json.loads(done.stdout)
+    done = run_script("evaluate", *arguments, "--nlpd_parameters=nlpd.json", "--audio")
+    assert done.status == 0, done.stderr
+    report = json.loads(done.stdout)
     assert "NLPD with the parameters in nlpd.json" in done.stderr
-    assert fitted["nlpd_parameters"]["path"] == "nlpd.json" and len(fitted["nlpd_parameters"]["sigma"]) == 6
-    before, after = (report["models"]["tiny"]["metrics"] for report in (plain, fitted))
+    assert report["nlpd_parameters"]["path"] == "nlpd.json" and len(report["nlpd_parameters"]["sigma"]) == 6
+    before, after = (each["models"]["tiny"]["metrics"] for each in (plain, report))
     assert before["mse"] == after["mse"] and before["ms_ssim"] == after["ms_ssim"]
     assert before["nlpd"]["mean"] != after["nlpd"]["mean"]
     bad = run_script("evaluate", *arguments, f"--nlpd_parameters={mixed_folder / 'pmqd.csv'}")
     assert bad.status == 1 and "is no file of NLPD parameters" in bad.stderr
 
-
-def test_sounds_are_scored_beside_the_front_end(run_script, tiny_model, mixed_folder):
-    done = run_script("evaluate", f"--model={tiny_model}", f"--data={mixed_folder}", "--audio", "--json")
-    assert done.status == 0, done.stderr
-    report = json.loads(done.stdout)
     model, alone = report["models"]["tiny"]["audio"], report["front_end_audio"]["front end alone"]
     assert model["clips"] == alone["clips"] == report["models"]["tiny"]["clips"]
     assert alone["genres"]["Rock"]["clips"] == 2

@@ -50,15 +50,12 @@ def test_ticks_lie_at_their_frequencies(front_end):
     assert places == sorted(places, reverse=True) and "500" in ticks
 
 
-def test_a_failed_picture_leaves_nothing(tmp_path, monkeypatch):
+def test_pyplot_stays_out_of_it_and_a_failed_picture_leaves_nothing(tmp_path, monkeypatch):
+    sys.modules.pop("matplotlib.pyplot", None)
     figure = clip_figure(panels_of(1), "a")
+    save_figure(figure, tmp_path / "a.png").unlink()
+    assert "matplotlib.pyplot" not in sys.modules
     monkeypatch.setattr("os.replace", lambda *paths: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
         save_figure(figure, tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_pyplot_stays_out_of_it(tmp_path):
-    sys.modules.pop("matplotlib.pyplot", None)
-    save_figure(clip_figure(panels_of(1), "a"), tmp_path / "a.png")
-    assert "matplotlib.pyplot" not in sys.modules

@@ -54,12 +54,10 @@ def test_json_has_its_form():
     assert (report["data"], report["synthetic"], report["seed"]) == ("pmqd", False, 7)
     assert report["ms_ssim_scales"] == 4 and report["pictures"] == ["a.png"] and report["date"][:2] == "20"
     assert json_report({"best": SCORES}, None)["synthetic"] is True
-
-
-def test_a_metric_that_no_clip_has_is_a_dash_and_null():
-    scores = ModelScores(0.5, 5, (clip(0, ms_ssim=None),))
-    assert score_table({"best": scores}).rows[0][4] == "-"
-    metrics = jsonable(json_report({"best": scores}, None))["models"]["best"]["metrics"]
+    # A metric that no clip has is a dash and null.
+    scores = {"best": ModelScores(0.5, 5, (clip(0, ms_ssim=None),))}
+    assert score_table(scores).rows[0][4] == "-"
+    metrics = jsonable(json_report(scores, None))["models"]["best"]["metrics"]
     assert metrics["ms_ssim"] == {"mean": None, "ci95": [None, None]}
 
 
@@ -71,7 +69,7 @@ def test_the_table_has_one_row_a_model_and_fits_a_terminal():
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_genres_of_one_model_show_every_metric():
+def test_genres_show_every_metric_of_one_model_and_many_models_in_tables_that_fit():
     [(title, (header, rows, _))] = genre_tables({"best": SCORES})
     assert title == "By genre" and header[2:] == ["MSE", "NLPD", "MS-SSIM-4", "bpp"]
     assert rows == [
@@ -79,14 +77,10 @@ def test_genres_of_one_model_show_every_metric():
         ["Rock", "2", "0.0250", "0.900", "0.500", "0.545"],
     ]
     assert genre_tables({"best": ModelScores(0.5, 4, (clip(0, None),))}) == []
-
-
-def test_genres_of_many_models_are_split_into_tables_that_fit():
     models = {f"saved_models/a_rather_long_name_{number}": SCORES for number in range(7)}
-    tables = genre_tables(models)
-    shown = [name for _, (header, _, _) in tables for name in header[2:]]
-    assert shown == list(models) and len(tables) == 4
-    for _, (header, rows, align) in tables:
+    tables = [columns for _, columns in genre_tables(models)]
+    assert [name for header, _, _ in tables for name in header[2:]] == list(models) and len(tables) == 4
+    for header, rows, align in tables:
         assert max(map(len, table(rows, header, align).splitlines())) <= 100
 
 

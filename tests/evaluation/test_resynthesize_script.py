@@ -56,18 +56,21 @@ def test_the_front_end_alone_is_near_and_the_level_stays(run_script, sounds, tmp
     assert (tmp_path / "plain.wav").read_bytes() == before
 
 
-def test_a_folder_is_mirrored_and_a_bad_file_is_named(run_script, sounds, tmp_path):
+def test_a_folder_is_mirrored_a_bad_file_is_named_and_an_input_never_replaced(run_script, sounds, tmp_path):
     done = run_script("resynthesize", sounds, "-o", "out", "--front_end_only", "--iterations=2")
     assert done.status == 0, done.stderr
-    written = sorted(
-        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.wav")
-    )
-    assert written == ["a.front_end.wav", "more/quiet.front_end.wav"]
-    quiet, rate_hz = soundfile.read(tmp_path / "out" / "more" / "quiet.front_end.wav")
+    out = tmp_path / "out"
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*.wav")}
+    assert written == {"a.front_end.wav", "more/quiet.front_end.wav"}
+    quiet, rate_hz = soundfile.read(out / "more" / "quiet.front_end.wav")
     assert np.all(quiet == 0) and len(quiet) == 9000 and rate_hz == 16000
     assert f"skipped: {sounds / 'bad.wav'}" in done.stdout
-    beside = run_script("resynthesize", sounds / "a.flac", "--front_end_only", "--iterations=1")
-    assert beside.status == 0 and (sounds / "a.front_end.wav").is_file()
+    beside, target = [sounds / "a.flac", "--front_end_only", "--iterations=1"], sounds / "a.front_end.wav"
+    assert run_script("resynthesize", *beside).status == 0
+    before = target.read_bytes()
+    done = run_script("resynthesize", *beside, target, "--overwrite")
+    assert done.status == 1 and "a.front_end.wav: is an input itself" in done.stderr
+    assert target.read_bytes() == before
 
 
 def test_a_loud_sound_does_not_clip(run_script, tmp_path):
@@ -99,12 +102,3 @@ def test_refusals_are_one_line(run_script, sounds, tiny_model, levels_model, tmp
         done = run_script("resynthesize", *line)
         assert done.status == status and words in done.stderr.splitlines()[-1], done
     assert [path.name for path in tmp_path.iterdir()] == ["sounds"]
-
-
-def test_an_input_is_never_replaced(run_script, sounds):
-    target = sounds / "a.front_end.wav"
-    target.write_bytes((sounds / "more" / "quiet.wav").read_bytes())
-    before = target.read_bytes()
-    done = run_script("resynthesize", sounds / "a.flac", target, "--front_end_only", "--overwrite")
-    assert done.status == 1 and "a.front_end.wav: is an input itself" in done.stderr
-    assert target.read_bytes() == before

@@ -13,13 +13,7 @@ from tfnoise import codec, losses
 from tfnoise.audio import FrontEnd
 from tfnoise.data import list_clips
 from tfnoise.errors import InputError
-from tfnoise.evaluation import (
-    ClipImage,
-    clip_images,
-    score_clips,
-    synthetic_clip_images,
-    validation_scores,
-)
+from tfnoise.evaluation import ClipImage, clip_images, score_clips, synthetic_clip_images, validation_scores
 
 
 def image_of(name: str, frames: int = 96, mels: int = 96, problem: str = "", genre=None) -> ClipImage:
@@ -122,9 +116,12 @@ def test_a_lower_target_costs_quality():
     assert steps[0].bpp <= 0.5 and steps[1].bpp <= 0.1 and steps[1].step > steps[0].step
 
 
-def test_synthesised_clips_are_whole_images():
+def test_synthesised_clips_are_whole_images_with_their_waveforms():
     clips = list(synthetic_clip_images(FrontEnd(), seed=1))
     assert len(clips) == 14 and {clip.genre for clip in clips} == {"plucked", "drums", "voice"}
     assert all(clip.image.shape == (128, 256, 1) and not clip.problem for clip in clips)
+    small = FrontEnd(sample_rate_hz=8000, n_fft=256, hop=64, mels=32)
+    for clip in synthetic_clip_images(small):
+        assert small.frames(len(clip.waveform)) == clip.image.shape[1]
     with pytest.raises(InputError, match="give a folder of audio"):
         next(synthetic_clip_images(FrontEnd(sample_rate_hz=2000, mels=16)))

@@ -17,12 +17,7 @@ from tfnoise.losses.nlpd import interpolation
 GOLDEN_VALUES = json.loads(golden_maker.GOLDEN.read_text(encoding="utf-8"))["values"]
 
 #: What plenoptic does otherwise, in the twin's terms.
-PLENOPTICS_PYRAMID = {
-    "taps": twins.BINOMIAL_LOW_PASS,
-    "border": "mirror",
-    "insert_zeros": True,
-    "far_right": 0.0072,
-}
+PLENOPTICS_PYRAMID = dict(taps=twins.BINOMIAL_LOW_PASS, border="mirror", insert_zeros=True, far_right=0.0072)
 
 
 def twin(a: np.ndarray, b: np.ndarray) -> float:
@@ -97,9 +92,8 @@ def test_gradient_is_that_of_the_value():
     for row, column in [(0, 0), (15, 16), (31, 7), (31, 31)]:
         step = np.zeros([1, 32, 32, 1])
         step[0, row, column, 0] = 1e-6
-        assert slope[0, row, column, 0] == pytest.approx(
-            (twin(a, b + step) - twin(a, b - step)) / 2e-6, rel=1e-4, abs=1e-8
-        )
+        expected = (twin(a, b + step) - twin(a, b - step)) / 2e-6
+        assert slope[0, row, column, 0] == pytest.approx(expected, rel=1e-4, abs=1e-8)
 
 
 @pytest.mark.parametrize("height, width", [(16, 20), (17, 23), (101, 1), (255, 254)])

@@ -22,9 +22,8 @@ ANY_SIZE = tf.TensorSpec([None, None, None, None], tf.float32)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_integers_need_max_val_and_give_the_value_of_the_scaled_images(name):
     a, b = (np.round(255 * noise(2, 32, 32, 1, seed=seed)).astype(np.uint8) for seed in (0, 1))
-    with pytest.raises(
-        ValueError, match="max_val must be given for integer images .a is uint8., as max_val=255"
-    ):
+    words = "max_val must be given for integer images .a is uint8., as max_val=255"
+    with pytest.raises(ValueError, match=words):
         FUNCTIONS[name](a, b)
     scaled = FUNCTIONS[name](a.astype(np.float32) / 255, b.astype(np.float32) / 255)
     np.testing.assert_allclose(FUNCTIONS[name](a, b, max_val=255), scaled, rtol=1e-4)
@@ -41,14 +40,13 @@ def test_max_val_that_is_no_positive_number_is_refused(name, max_val):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_shapes_ranks_and_types_that_do_not_fit_are_refused_by_name(name):
     function, a = FUNCTIONS[name], noise(2, 32, 32, 1)
-    with pytest.raises(
-        ValueError, match=r"b must have the shape of a, \[2, 32, 32, 1\], not \[1, 32, 32, 1\]"
+    for first, second, words in (
+        (a, a[:1], r"b must have the shape of a, \[2, 32, 32, 1\], not \[1, 32, 32, 1\]"),
+        (a[0, ..., 0], a, r"a must be \[batch, height, width, channels\], not \[32, 32\]"),
+        (a, a > 0.5, "b must hold floats, or integers with max_val, not bool"),
     ):
-        function(a, a[:1])
-    with pytest.raises(ValueError, match=r"a must be \[batch, height, width, channels\], not \[32, 32\]"):
-        function(a[0, ..., 0], a)
-    with pytest.raises(ValueError, match="b must hold floats, or integers with max_val, not bool"):
-        function(a, a > 0.5)
+        with pytest.raises(ValueError, match=words):
+            function(first, second)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

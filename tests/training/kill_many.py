@@ -3,9 +3,9 @@
 
     python -m tests.training.kill_many [KILLS] [SEED]
 
-Each time it is begun again with the same command. It must resume from the last checkpoint that was there when
-it was killed, and the weights at the end must be those of an undisturbed training, bit for bit. A run that is
-done before all kills were made is followed by another one. Takes some 15 seconds a kill.
+Each time it is started again with the same command. It must resume from the last checkpoint that was there
+when it was killed, and the weights at the end must be those of an undisturbed training, bit for bit. A run
+that is done before all kills were made is followed by another one. Takes some 15 seconds a kill.
 """
 
 from __future__ import annotations
@@ -30,13 +30,8 @@ def main(kills: int = 50, seed: int = 0) -> None:
     folder = Path(tempfile.mkdtemp(prefix="tfnoise-kills-"))
 
     def begin(name: str):
-        flags = [
-            f"--steps_per_epoch={STEPS // 2}",
-            "--checkpoint_every=10",
-            f"--run_dir={name}",
-            f"--name={name}",
-        ]
-        return start(REPOSITORY, folder, *flags)
+        flags = [f"--steps_per_epoch={STEPS // 2}", f"--run_dir={name}", f"--name={name}"]
+        return start(REPOSITORY, folder, "--checkpoint_every=10", *flags)
 
     def finish(name: str) -> dict:
         process = begin(name)

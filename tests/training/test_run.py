@@ -41,8 +41,8 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_path,
     settings = TrainingSettings(**TINY, loss="mse", bottleneck=bottleneck)
     whole = TrainingRun(settings, tmp_path / "whole")
     whole_logs = train(whole)
-    train(TrainingRun(settings, tmp_path / "halves"), stop_after=8, checkpoint_every=4)
-    resumed = TrainingRun(settings, tmp_path / "halves")
+    train(TrainingRun(settings, tmp_path / "stopped"), stop_after=8, checkpoint_every=4)
+    resumed = TrainingRun(settings, tmp_path / "stopped")
     assert resumed.step == 4  # the checkpoint of step 8 was not yet written when the run was stopped
     resumed_logs = train(resumed)
     assert len(resumed_logs) == 8 and resumed.step == 12
@@ -172,7 +172,7 @@ def test_the_best_epoch_is_kept_and_ends_an_early_stop(tmp_path):
     assert again.step == 2 * 6
 
 
-def test_replicas_that_cannot_share_a_batch_are_told(tmp_path):
+def test_replicas_that_cannot_share_a_batch_are_refused(tmp_path):
     devices = tf.config.list_logical_devices("CPU")
     strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
     run = TrainingRun(TrainingSettings(**TINY, loss="mse"), tmp_path, strategy)
@@ -195,10 +195,8 @@ def test_a_model_trained_in_bfloat16_is_frozen_in_float32(tmp_path):
     graph = frozen.code.get_concrete_function().graph
     assert not [op.name for op in graph.get_operations() for out in op.outputs if out.dtype == tf.bfloat16]
     weights = [variable.numpy() for variable in frozen.weights]
-    assert all(
-        np.array_equal(a, b.numpy())
-        for a, b in zip(weights, [*run.model.analysis.variables, *run.model.synthesis.variables])
-    )
+    trained = [*run.model.analysis.variables, *run.model.synthesis.variables]
+    assert all(np.array_equal(a, b.numpy()) for a, b in zip(weights, trained))
     # Half precision keeps 8 bits of a number, so the latents agree to about a hundredth.
     ours, theirs = frozen.analyse(images), tf.cast(run.model.analysis(images, training=False), tf.float32)
     assert tf.reduce_max(abs(ours - theirs)) < 0.03 * tf.reduce_max(abs(ours)) + 0.01

@@ -8,26 +8,21 @@ from tfnoise.audio import FrontEnd
 from tfnoise.errors import InputError, UsageError
 from tfnoise.training import TrainingSettings, check_same_settings, write_settings
 
+WRONG = [
+    *(("bpp", float("nan")), ("bpp", 0.0), ("noise_bpp", 0.0), ("quantizer_s", float("inf")), ("seed", -1)),
+    *(("learning_rate", -1.0), ("batch_size", 0), ("latent_channels", -1), ("normalisation", "relu")),
+    *(("ema", 1.0), ("clip_norm", -1.0), ("ms_ssim_scales", 6)),
+]
+
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"loss": "psnr"}, ["`loss`", "mse", "ms_ssim", "nlpd"]),
         ({"noise": "pink+brown"}, ["`noise`", "brown"]),
-        ({"bpp": float("nan")}, ["`bpp`"]),
-        ({"bpp": 0.0}, ["`bpp`"]),
-        ({"noise_bpp": 0.0}, ["`noise_bpp`"]),
-        ({"learning_rate": -1.0}, ["`learning_rate`"]),
-        ({"quantizer_s": float("inf")}, ["`quantizer_s`"]),
-        ({"batch_size": 0}, ["`batch_size`"]),
-        ({"latent_channels": -1}, ["`latent_channels`"]),
-        ({"normalisation": "relu"}, ["`normalisation`"]),
-        ({"ema": 1.0}, ["`ema`"]),
-        ({"clip_norm": -1.0}, ["`clip_norm`"]),
+        *(({name: value}, [f"`{name}`"]) for name, value in WRONG),
         ({"patch_size": 40}, ["`patch_size`", "16"]),
         ({"patch_size": 32}, ["`patch_size`=32", "41", "`ms_ssim_scales`"]),
-        ({"ms_ssim_scales": 6}, ["`ms_ssim_scales`"]),
-        ({"seed": -1}, ["`seed`"]),
         ({"masked": 0.5}, ["`train_data`"]),
         ({"masked": 1.0, "train_data": "x"}, ["`masked`"]),
         ({"start_parts": "analysis"}, ["`start`"]),
@@ -42,9 +37,7 @@ def test_refused_with_the_name_of_the_field(options, words):
     with pytest.raises(UsageError) as caught:
         TrainingSettings(**options)
     assert all(word in str(caught.value) for word in words)
-
-
-def test_a_small_patch_is_fine_for_a_loss_without_a_size_rule():
+    # A small patch is fine for a loss without a size rule.
     assert TrainingSettings(loss="nlpd", patch_size=32).steps == 1500
 
 
@@ -58,13 +51,10 @@ def test_resuming_with_other_settings_names_each_and_both_values(tmp_path):
         check_same_settings(TrainingSettings(loss="mse", front_end=FrontEnd(hop=128)), tmp_path)
 
 
-def test_a_damaged_flags_file_is_named(tmp_path):
-    (tmp_path / "flags.json").write_text("{")
-    with pytest.raises(UsageError, match="flags.json"):
-        check_same_settings(TrainingSettings(), tmp_path)
-
-
-def test_a_folder_of_something_else_is_not_taken_for_a_run(tmp_path):
-    (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(InputError, match="`run_dir`"):
+@pytest.mark.parametrize(
+    ("name", "error", "words"), [("flags.json", UsageError, "flags.json"), ("a.txt", InputError, "`run_dir`")]
+)
+def test_a_damaged_flags_file_is_named_and_a_folder_of_something_else_is_no_run(tmp_path, name, error, words):
+    (tmp_path / name).write_text("{")
+    with pytest.raises(error, match=words):
         check_same_settings(TrainingSettings(), tmp_path)

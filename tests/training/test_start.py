@@ -1,4 +1,4 @@
-"""Trainings on natural audio, and trainings that begin with another's weights."""
+"""Trainings on natural audio, and trainings that start with another's weights."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ def _values(transform) -> list[np.ndarray]:
     return [values for stage in transform.stages for values in stage.get_weights()]
 
 
+def _assert_same(run: TrainingRun, other: TrainingRun, part: str) -> None:
+    for values, expected in zip(*(_values(getattr(each.model, part)) for each in (run, other))):
+        np.testing.assert_array_equal(values, expected)
+
+
 @pytest.fixture(scope="module")
 def noise_run(tmp_path_factory):
     return _trained(TrainingSettings(**TINY), tmp_path_factory.mktemp("runs") / "noise")
 
 
-def test_it_begins_with_all_of_the_others_weights(noise_run, tmp_path, folder):
+def test_it_starts_with_all_of_the_others_weights(noise_run, tmp_path, folder):
     settings = TrainingSettings(**TINY, train_data=str(folder), start=str(noise_run.run_dir), seed=5)
     run = TrainingRun(settings, tmp_path)
     for part in ("analysis", "synthesis"):
-        for weights, expected in zip(
-            _values(getattr(run.model, part)), _values(getattr(noise_run.model, part))
-        ):
-            np.testing.assert_array_equal(weights, expected)
-    np.testing.assert_array_equal(
-        run.model.bottleneck.prior.log_prob(np.zeros(8)),
-        noise_run.model.bottleneck.prior.log_prob(np.zeros(8)),
-    )
+        _assert_same(run, noise_run, part)
+    prior, expected = (each.model.bottleneck.prior.log_prob(np.zeros(8)) for each in (run, noise_run))
+    np.testing.assert_array_equal(prior, expected)
     assert run.model.rate_control.scale == noise_run.model.rate_control.scale > 0
     assert run.step == 0
     assert all(np.all(variable.numpy() == 0) for variable in run.model.optimizer.variables[:1])
@@ -62,8 +62,7 @@ def test_an_encoder_that_is_kept_is_kept_and_the_decoder_is_new(noise_run, tmp_p
     )
     fresh = _values(TrainingRun(TrainingSettings(**TINY, seed=5), tmp_path / "fresh").model.synthesis)
     run = _trained(settings, tmp_path / "kept")
-    for weights, expected in zip(_values(run.model.analysis), _values(noise_run.model.analysis)):
-        np.testing.assert_array_equal(weights, expected)
+    _assert_same(run, noise_run, "analysis")
     assert not np.array_equal(_values(run.model.synthesis)[0], fresh[0])
     assert not np.array_equal(_values(run.model.synthesis)[0], _values(noise_run.model.synthesis)[0])
 
@@ -72,10 +71,8 @@ def test_an_encoder_that_is_kept_is_kept_and_the_decoder_is_new(noise_run, tmp_p
 def test_on_natural_audio_it_repeats_and_resumes_to_the_last_digit(tmp_path, folder, masked):
     settings = TrainingSettings(**TINY, train_data=str(folder), masked=masked)
     whole = _trained(settings, tmp_path / "whole")
-    _trained(settings, tmp_path / "halves", stop_after=2)
-    resumed = _trained(settings, tmp_path / "halves")
-    for a, b in zip(_values(resumed.model.synthesis), _values(whole.model.synthesis)):
-        np.testing.assert_array_equal(a, b)
+    _trained(settings, tmp_path / "stopped", stop_after=2)
+    _assert_same(_trained(settings, tmp_path / "stopped"), whole, "synthesis")
 
 
 def test_use_of_natural_audio_is_recorded_also_of_the_run_that_began_it(tmp_path, folder):

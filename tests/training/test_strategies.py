@@ -13,6 +13,10 @@ from tfnoise.training.strategies import check_tf_config
 TWO = {"worker": ["a:1", "b:1"]}
 
 
+def config(cluster: dict, kind: str = "worker", index: int | str = 0) -> str:
+    return json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
+
+
 @pytest.mark.parametrize(
     "text,words",
     [
@@ -20,19 +24,13 @@ TWO = {"worker": ["a:1", "b:1"]}
         ("{", "invalid"),
         ("[]", "invalid"),
         (json.dumps({"cluster": TWO}), "invalid"),
-        (json.dumps({"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}), "HOST:PORT"),
-        (json.dumps({"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}), "HOST:PORT"),
-        (json.dumps({"cluster": TWO, "task": {"type": "worker", "index": 2}}), "no task worker 2"),
-        (json.dumps({"cluster": TWO, "task": {"type": "worker", "index": "0"}}), "no task worker 0"),
-        (json.dumps({"cluster": TWO, "task": {"type": "chief", "index": 0}}), "no task chief 0"),
-        (
-            json.dumps({"cluster": {**TWO, "ps": ["c:1"]}, "task": {"type": "worker", "index": 0}}),
-            "has tasks ps",
-        ),
-        (
-            json.dumps({"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}),
-            "an address comes twice",
-        ),
+        (config({"worker": ["a"]}), "HOST:PORT"),
+        (config({"worker": "a:1"}), "HOST:PORT"),
+        (config(TWO, index=2), "no task worker 2"),
+        (config(TWO, index="0"), "no task worker 0"),
+        (config(TWO, "chief"), "no task chief 0"),
+        (config({**TWO, "ps": ["c:1"]}), "has tasks ps"),
+        (config({"worker": ["a:1", "a:1"]}), "an address comes twice"),
     ],
 )
 def test_an_invalid_tf_config(monkeypatch, text, words):
@@ -44,19 +42,19 @@ def test_an_invalid_tf_config(monkeypatch, text, words):
 
 
 def test_a_tf_config_of_two(monkeypatch):
-    for cluster, kind in ((TWO, "worker"), ({"chief": ["c:1"], **TWO}, "chief")):
-        config = {"cluster": cluster, "task": {"type": kind, "index": 0}}
-        monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    for text in (config(TWO), config({"chief": ["c:1"], **TWO}, "chief")):
+        monkeypatch.setenv("TF_CONFIG", text)
         check_tf_config()
 
 
 def test_devices_that_are_not_there():
-    with pytest.raises(InputError, match="`strategy`=mirrored: this machine has no GPU"):
-        make_strategy("mirrored")
-    with pytest.raises(InputError, match="`strategy`=tpu: no TPU is found"):
-        make_strategy("tpu")
-    with pytest.raises(UsageError, match="`strategy`=cloud: must be one of default"):
-        make_strategy("cloud")
+    for name, error, words in (
+        ("mirrored", InputError, "`strategy`=mirrored: this machine has no GPU"),
+        ("tpu", InputError, "`strategy`=tpu: no TPU is found"),
+        ("cloud", UsageError, "`strategy`=cloud: must be one of default"),
+    ):
+        with pytest.raises(error, match=words):
+            make_strategy(name)
     assert make_strategy("default").num_replicas_in_sync == 1
 
 
