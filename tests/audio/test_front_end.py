@@ -52,17 +52,15 @@ def test_equals_librosa(name):
     golden = np.load(GOLDEN / "mel_golden.npz")
     waveform = golden_maker.signal(front_end.sample_rate_hz)
     mel = mel_spectrogram(waveform, front_end).numpy()
-    assert mel.shape == tuple(golden[f"{name}_shape"])
-    assert front_end.frames(len(waveform)) == mel.shape[1]
+    assert mel.shape == tuple(golden[f"{name}_shape"]) and front_end.frames(len(waveform)) == mel.shape[1]
     frame_stride, filter_stride = golden_maker.STRIDES[name]
-    np.testing.assert_allclose(
-        mel[:, ::frame_stride], golden[f"{name}_mel"], rtol=0, atol=1e-6 * golden[f"{name}_max"]
-    )
-    relative = golden[f"{name}_mel"].astype(np.float64) / golden[f"{name}_max"]
+    expected, peak = golden[f"{name}_mel"], golden[f"{name}_max"]
+    np.testing.assert_allclose(mel[:, ::frame_stride], expected, rtol=0, atol=1e-6 * peak)
+    relative = expected.astype(np.float64) / peak
     decibels = 20 / front_end.power * np.log10(np.maximum(relative, 1e-30))
     image = waveform_to_image(waveform, front_end)[0].numpy()[:, ::frame_stride, 0]
     np.testing.assert_allclose(image, np.clip(1 + decibels / front_end.top_db, 0, 1), rtol=0, atol=5e-5)
-    np.testing.assert_allclose(mel.max(), golden[f"{name}_max"], rtol=1e-5)
+    np.testing.assert_allclose(mel.max(), peak, rtol=1e-5)
     filters = mel_filterbank(front_end)
     assert filters.dtype == np.float32 and filters.shape == (front_end.mels, front_end.n_fft // 2 + 1)
     np.testing.assert_allclose(filters[::filter_stride], golden[f"{name}_filters"], rtol=1e-5, atol=1e-8)
@@ -120,16 +118,15 @@ def test_dynamic_shapes_in_one_graph(front_end):
     "front_end", [FrontEnd(), FINE, FrontEnd(power=0.5, top_db=180.0), FrontEnd(top_db=10.0)]
 )
 def test_round_trip(front_end):
-    waveform = golden_maker.signal(front_end.sample_rate_hz) * np.linspace(
-        1, 1e-3, front_end.sample_rate_hz
-    ).astype("f")
+    rate_hz = front_end.sample_rate_hz
+    waveform = golden_maker.signal(rate_hz) * np.linspace(1, 1e-3, rate_hz).astype("f")
     mel = mel_spectrogram(waveform, front_end)
     image, reference = waveform_to_image(waveform, front_end)
     assert image.dtype == tf.float32 and image.shape == (*mel.shape, 1)
     assert np.max(image) == pytest.approx(1.0, abs=1e-6) and np.min(image) >= 0
     again = image_to_mel(image, reference, front_end).numpy()
     above = image.numpy()[..., 0] > 0
-    assert 0.01 < above.mean()
+    assert above.mean() > 0.01
     np.testing.assert_allclose(again[above], mel.numpy()[above], rtol=1e-4)
     lowest = np.max(mel) * 10 ** (-front_end.top_db * front_end.power / 20)
     np.testing.assert_allclose(again[~above], lowest, rtol=1e-4)
@@ -149,62 +146,50 @@ def test_reference_is_the_peak_in_decibels(power, times):
 
 
 @pytest.mark.parametrize("power", [2.0, 1.0])
-@pytest.mark.parametrize("level", [0.0, 1e-9])
-def test_silence_is_black_and_stays_silent(power, level):
+def test_silence_is_black_and_stays_silent(power):
     front_end = FrontEnd(power=power)
-    waveforms = np.stack([noise(4000), level * noise(4000)])
-    image, reference = waveform_to_image(waveforms, front_end)
-    assert reference[1] == REFERENCE_FLOOR_DB
-    np.testing.assert_array_equal(is_silent(reference), [False, True])
-    assert np.max(image[0]) > 0.99 and np.all(image[1].numpy() == 0)
-    assert np.all(np.isfinite(image))
+    image, reference = waveform_to_image(np.float32([[1], [0], [1e-9]]) * noise(4000), front_end)
+    assert np.all(reference[1:] == REFERENCE_FLOOR_DB)
+    np.testing.assert_array_equal(is_silent(reference), [False, True, True])
+    assert np.max(image[0]) > 0.99 and np.all(image[1:].numpy() == 0) and np.all(np.isfinite(image))
     mel = image_to_mel(tf.ones_like(image), reference, front_end)
-    assert np.all(mel[0] > 0) and np.all(mel[1].numpy() == 0)
+    assert np.all(mel[0] > 0) and np.all(mel[1:].numpy() == 0)
 
 
-def test_one_sample_is_enough_when_centred():
+def test_one_sample_is_enough_when_centred_and_other_waveforms_are_refused():
     image, _ = waveform_to_image(np.array([0.5], np.float32), FrontEnd())
     assert image.shape == (128, 1, 1) and np.max(image) == pytest.approx(1.0, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    "waveform,front_end,words",
-    [
+    for waveform, front_end, words in (
         (np.zeros(2047, np.float32), FINE, "2047 samples.*2048 or more"),
         (np.zeros(0, np.float32), FrontEnd(), "0 samples.*1 or more"),
         (np.zeros((2, 3, 4), np.float32), FrontEnd(), r"\[batch, samples\]"),
         (np.zeros(4000, np.int16), FrontEnd(), "floats.*int16"),
-    ],
-)
-def test_refuses_waveforms(waveform, front_end, words):
-    with pytest.raises(ValueError, match=words):
-        mel_spectrogram(waveform, front_end)
+    ):
+        with pytest.raises(ValueError, match=words):
+            mel_spectrogram(waveform, front_end)
 
 
 @pytest.mark.parametrize(
-    "settings,words",
+    "name,values,words",
     [
-        ({"sample_rate_hz": 0}, "sample_rate_hz"),
-        ({"sample_rate_hz": 16000.5}, "sample_rate_hz"),
-        ({"n_fft": 1}, "n_fft"),
-        ({"n_fft": "1024"}, "n_fft"),
-        ({"hop": 0}, "hop"),
-        ({"hop": 1025}, "hop must be at most n_fft"),
-        ({"mels": True}, "mels"),
-        ({"f_min_hz": -1.0}, "f_min_hz"),
-        ({"f_min_hz": 8000.0}, "f_min_hz < f_max_hz"),
-        ({"f_max_hz": 8001.0}, "half the sample rate"),
-        ({"f_max_hz": float("nan")}, "f_max_hz must be a finite"),
-        ({"power": 0.0}, "power"),
-        ({"power": 3.0}, "power"),
-        ({"top_db": 0.0}, "top_db"),
-        ({"top_db": float("inf")}, "top_db"),
-        ({"centre": 1}, "centre"),
+        ("sample_rate_hz", [0, 16000.5], "sample_rate_hz"),
+        ("n_fft", [1, "1024"], "n_fft"),
+        ("hop", [0], "hop"),
+        ("hop", [1025], "hop must be at most n_fft"),
+        ("mels", [True], "mels"),
+        ("f_min_hz", [-1.0], "f_min_hz"),
+        ("f_min_hz", [8000.0], "f_min_hz < f_max_hz"),
+        ("f_max_hz", [8001.0], "half the sample rate"),
+        ("f_max_hz", [float("nan")], "f_max_hz must be a finite"),
+        ("power", [0.0, 3.0], "power"),
+        ("top_db", [0.0, float("inf")], "top_db"),
+        ("centre", [1], "centre"),
     ],
 )
-def test_refuses_settings(settings, words):
-    with pytest.raises(ValueError, match=words):
-        FrontEnd(**settings)
+def test_refuses_settings(name, values, words):
+    for value in values:
+        with pytest.raises(ValueError, match=words):
+            FrontEnd(**{name: value})
 
 
 def test_settings_survive_json():
@@ -215,9 +200,7 @@ def test_settings_survive_json():
         FrontEnd.from_dict({"colour": "red"})
     with pytest.raises(dataclasses.FrozenInstanceError):
         FrontEnd().hop = 3
-
-
-def test_filterbank_is_cached_and_safe():
+    # The filterbank is cached, and safe.
     assert mel_filterbank(FrontEnd()) is mel_filterbank(FrontEnd())
     with pytest.raises(ValueError):
         mel_filterbank(FrontEnd())[0, 0] = 1

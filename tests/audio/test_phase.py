@@ -7,24 +7,19 @@ import pytest
 import tensorflow as tf
 
 from tests.audio.test_stft import spectrum_of
-from tfnoise.audio import FrontEnd, griffin_lim, magnitude_spectrogram, read, resample, to_mono
+from tests.sounds import natural, synthetic, tone
+from tfnoise.audio import FrontEnd, griffin_lim, magnitude_spectrogram
 from tfnoise.audio import phase as module
 from tfnoise.audio.stft import hann
-from tfnoise.data import list_clips, synthetic_clips
 
 FAST = {"start": "random", "momentum": 0.99, "relaxation": 1.0}
 SMALL = FrontEnd(n_fft=128, hop=32, mels=20)
+SYNTHETIC = synthetic()
 
 
 def convergence(waveform: np.ndarray, magnitude: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     made = magnitude_spectrogram(waveform, front_end).numpy()
     return np.linalg.norm(made - magnitude, axis=(1, 2)) / np.linalg.norm(magnitude, axis=(1, 2))
-
-
-@pytest.fixture(scope="module")
-def synthetic() -> np.ndarray:
-    clips = synthetic_clips(16000, duration_s=1.0, seed=0)
-    return np.stack([np.asarray(clip[2], np.float32) for clip in clips])
 
 
 def fast_griffin_lim_twin(magnitude: np.ndarray, phase: np.ndarray, iterations: int) -> np.ndarray:
@@ -51,8 +46,8 @@ def fast_griffin_lim_twin(magnitude: np.ndarray, phase: np.ndarray, iterations: 
     return inverse(magnitude * ahead / np.abs(ahead))
 
 
-def test_equals_the_published_iteration(synthetic):
-    waveform = synthetic[:2, 3000:4024]
+def test_equals_the_published_iteration():
+    waveform = SYNTHETIC[:2, 3000:4024]
     magnitude = np.abs(spectrum_of(waveform, SMALL.n_fft, SMALL.hop, True))
     cycles = module._random_phase(tf.constant([3, 4]), 65, magnitude.shape[2]).numpy().astype(np.float64)
     # A real signal has real values at 0 Hz and at half the sample rate.
@@ -65,8 +60,7 @@ def test_equals_the_published_iteration(synthetic):
 
 def test_the_start_follows_a_sine():
     """The phase of a steady tone advances by its own frequency, not by its bins'."""
-    time_s = np.arange(16000) / 16000
-    tones = np.stack([np.sin(2 * np.pi * hz * time_s) for hz in (440.0, 1003.7, 3210.5)]).astype(np.float32)
+    tones = np.stack([tone(hz, 16000, 1.0) for hz in (440.0, 1003.7, 3210.5)])
     magnitude = magnitude_spectrogram(tones, FrontEnd()).numpy()
     for iterations, share in ((0, 0.65), (4, 0.2)):
         by_gradient = griffin_lim(magnitude, FrontEnd(), iterations, 16000)
@@ -76,23 +70,16 @@ def test_the_start_follows_a_sine():
     assert np.all(errors[0] < 0.05)
 
 
-def test_more_iterations_are_nearer(synthetic):
-    magnitude = magnitude_spectrogram(synthetic[:6], FrontEnd()).numpy()
-    errors = [
-        convergence(griffin_lim(magnitude, FrontEnd(), count, 16000), magnitude, FrontEnd()).mean()
-        for count in (0, 4, 16, 64)
-    ]
+def test_more_iterations_are_nearer():
+    magnitude = magnitude_spectrogram(SYNTHETIC[:6], FrontEnd()).numpy()
+    sounds = [griffin_lim(magnitude, FrontEnd(), count, 16000) for count in (0, 4, 16, 64)]
+    errors = [convergence(sound, magnitude, FrontEnd()).mean() for sound in sounds]
     assert errors[0] > errors[1] > errors[2] > errors[3] and errors[3] < 0.3 * errors[0]
 
 
 def test_natural_clips(natural_folder):
     """At equal iterations nearer than fast Griffin-Lim, and at half of them no farther."""
-    clips = list_clips(natural_folder)[::14]
-    waveforms = []
-    for clip in clips:
-        samples, rate_hz = read(clip.path)
-        waveforms.append(resample(to_mono(samples), rate_hz, 16000))
-    magnitude = magnitude_spectrogram(np.stack(waveforms), FrontEnd()).numpy()
+    magnitude = magnitude_spectrogram(natural(natural_folder, 14), FrontEnd()).numpy()
     compiled = tf.function(griffin_lim)
 
     def mean(iterations: int, **more) -> float:
@@ -100,12 +87,11 @@ def test_natural_clips(natural_folder):
         return float(convergence(sound, magnitude, FrontEnd()).mean())
 
     fast, ours, half = mean(32, **FAST), mean(32), mean(16)
-    assert ours < 0.85 * fast
-    assert half < 1.05 * fast
+    assert ours < 0.85 * fast and half < 1.05 * fast
 
 
-def test_seeds_decide_a_random_start_clip_by_clip(synthetic):
-    magnitude = magnitude_spectrogram(synthetic[:3, :4000], SMALL)
+def test_seeds_decide_a_random_start_clip_by_clip():
+    magnitude = magnitude_spectrogram(SYNTHETIC[:3, :4000], SMALL)
 
     def run(**more) -> np.ndarray:
         return griffin_lim(magnitude, SMALL, 2, 4000, **{**FAST, **more}).numpy()
@@ -120,17 +106,16 @@ def test_seeds_decide_a_random_start_clip_by_clip(synthetic):
 
 
 @pytest.mark.parametrize("clips", [0, 1, 5, 9])
-def test_any_number_of_clips_and_dynamic_lengths(synthetic, clips):
+def test_any_number_of_clips_and_dynamic_lengths(clips):
     # Groups of four and a rest.
     graph = tf.function(
         lambda magnitude: griffin_lim(magnitude, FrontEnd(), 3),
         input_signature=[tf.TensorSpec([None, 513, None], tf.float32)],
     )
     samples = 16000 if clips != 5 else 4321
-    magnitude = magnitude_spectrogram(synthetic[:clips, :samples], FrontEnd())
-    frames = magnitude.shape[2]
+    magnitude = magnitude_spectrogram(SYNTHETIC[:clips, :samples], FrontEnd())
     sound = graph(magnitude).numpy()
-    assert sound.shape == (clips, FrontEnd().samples(frames))
+    assert sound.shape == (clips, FrontEnd().samples(magnitude.shape[2]))
     for row in range(clips):
         alone = griffin_lim(magnitude[row], FrontEnd(), 3).numpy()
         np.testing.assert_allclose(sound[row], alone, atol=2e-3)
@@ -139,8 +124,8 @@ def test_any_number_of_clips_and_dynamic_lengths(synthetic, clips):
 @pytest.mark.parametrize(
     "front_end", [FrontEnd(n_fft=400, hop=160, mels=40), FrontEnd(n_fft=255, hop=100, mels=20, centre=False)]
 )
-def test_other_front_ends(synthetic, front_end):
-    magnitude = magnitude_spectrogram(synthetic[:2, :8000], front_end).numpy()
+def test_other_front_ends(front_end):
+    magnitude = magnitude_spectrogram(SYNTHETIC[:2, :8000], front_end).numpy()
     sound = griffin_lim(magnitude, front_end)
     assert sound.shape == (2, front_end.samples(magnitude.shape[2]))
     assert np.all(convergence(sound, magnitude, front_end) < 0.2)

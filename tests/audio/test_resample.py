@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.sounds import tone
 from tfnoise.audio import Resampler, resample, to_mono
-
-
-def tone(hz: float, rate: int, seconds: float = 0.5) -> np.ndarray:
-    return np.sin(2 * np.pi * hz * np.arange(round(rate * seconds)) / rate).astype(np.float32)
 
 
 @pytest.mark.parametrize("from_hz,to_hz", [(48000, 16000), (44100, 16050), (22050, 16000), (8000, 48000)])
@@ -27,12 +24,16 @@ def test_nothing_folds_and_the_top_of_the_band_stays():
     np.testing.assert_allclose(kept[1000:-1000], tone(7200, 16000)[1000:-1000], atol=1e-2)
 
 
-def test_channels_are_resampled_each_by_itself():
+def test_channels_are_resampled_each_by_itself_and_mixed_by_their_mean():
     stereo = np.stack([tone(500, 44100), tone(3000, 44100)], axis=1)
     out = resample(stereo, 44100, 16000)
     assert out.shape == (8000, 2)
     for channel in range(2):
         np.testing.assert_allclose(out[:, channel], resample(stereo[:, channel], 44100, 16000), atol=1e-6)
+    mixed = np.array([[1.0, 0.0], [0.5, -0.5]], np.float32)
+    np.testing.assert_array_equal(to_mono(mixed), np.array([0.5, 0.0], np.float32))
+    for mono in (mixed[:, :1], mixed[:, 0]):
+        np.testing.assert_array_equal(to_mono(mono), mixed[:, 0])
 
 
 def test_same_rate_and_nothing_pass_through():
@@ -52,19 +53,13 @@ def test_pieces_give_the_same_samples(to_hz, channels):
     np.testing.assert_array_equal(whole, resample(waveform, 44100, to_hz))
 
 
-def test_mono_is_the_mean():
-    stereo = np.array([[1.0, 0.0], [0.5, -0.5]], np.float32)
-    np.testing.assert_array_equal(to_mono(stereo), np.array([0.5, 0.0], np.float32))
-    np.testing.assert_array_equal(to_mono(stereo[:, :1]), stereo[:, 0])
-    np.testing.assert_array_equal(to_mono(stereo[:, 0]), stereo[:, 0])
-
-
 def test_refuses():
-    for function in (lambda: resample(np.zeros(4), 0, 16000), lambda: Resampler(16000, -1)):
-        with pytest.raises(ValueError, match="positive"):
-            function()
-    for function in (to_mono, lambda waveform: resample(waveform, 1, 2)):
-        with pytest.raises(ValueError, match="of shape"):
-            function(np.zeros([2, 2, 2]))
-    with pytest.raises(ValueError, match="of shape"):
-        to_mono(np.zeros([4, 0]))
+    for words, function, *arguments in (
+        ("positive", resample, np.zeros(4), 0, 16000),
+        ("positive", Resampler, 16000, -1),
+        ("of shape", to_mono, np.zeros([2, 2, 2])),
+        ("of shape", resample, np.zeros([2, 2, 2]), 1, 2),
+        ("of shape", to_mono, np.zeros([4, 0])),
+    ):
+        with pytest.raises(ValueError, match=words):
+            function(*arguments)

@@ -70,9 +70,8 @@ def test_there_and_back_is_the_same(n_fft, hop):
 def test_overlap_adding_is_least_squares(n_fft, hop):
     """Of a spectrum that no signal has: windowed frames over the sum of squared windows."""
     frames, random = 7, np.random.default_rng(1)
-    spectra = random.normal(size=[2, n_fft // 2 + 1, frames]) + 1j * random.normal(
-        size=[2, n_fft // 2 + 1, frames]
-    )
+    real, imaginary = random.normal(size=[2, 2, n_fft // 2 + 1, frames])
+    spectra = real + 1j * imaginary
     pieces = np.fft.irfft(spectra.transpose(0, 2, 1), n=n_fft) * hann(n_fft)
     length = n_fft + (frames - 1) * hop
     total, cover = np.zeros([2, length]), np.zeros(length)
@@ -80,15 +79,11 @@ def test_overlap_adding_is_least_squares(n_fft, hop):
         total[:, t * hop : t * hop + n_fft] += pieces[:, t]
         cover[t * hop : t * hop + n_fft] += hann(n_fft) ** 2
     transform = stft(n_fft, hop, False)
-    parts = []
-    for part, sign in (
-        (spectra.real, 1.0),
-        (spectra.imag, np.where(transform.conjugate, -1.0, 1.0)[:, None]),
-    ):
-        parts.append(transform.folded(tf.constant(part, tf.float32)) * sign)
+    parts = [transform.folded(tf.constant(part, tf.float32)) for part in (real, imaginary)]
+    parts[1] *= np.where(transform.conjugate, -1.0, 1.0)[:, None]
     # The values of 0 Hz, and of half the sample rate, are real.
-    real = (transform.bins == 0) | (2 * transform.bins == n_fft)
-    parts[1] = tf.where(real[:, None], 0.0, parts[1])
+    is_real = (transform.bins == 0) | (2 * transform.bins == n_fft)
+    parts[1] = tf.where(is_real[:, None], 0.0, parts[1])
     rows = transform.overlap_added(tf.stack(parts), transform.overlap_gain(frames, length))
     result = transform.waveform(rows, length).numpy()
     enough = cover > 0.02 * cover.max()
