@@ -14,24 +14,20 @@ from tfnoise.research.experiment import Experiment, Recipe, in_order, main_recip
 
 def test_a_constant_image_has_the_variance_of_clips_and_no_structure(tmp_path):
     generator = np.random.default_rng(0)
+    images = [generator.random([128, 96 + n, 1], np.float32) for n in range(3)]
+    images.append(np.zeros([128, 96, 1], np.float32))
     experiment = Experiment(tmp_path, [])
-    experiment.images = [
-        ClipImage(f"{n}.wav", str(n), "", generator.random([128, 96 + n, 1], np.float32)) for n in range(3)
-    ]
-    experiment.images.append(ClipImage("silent.wav", "silent", "", np.zeros([128, 96, 1], np.float32)))
+    experiment.images = [ClipImage(f"{n}.wav", str(n), "", image) for n, image in enumerate(images)]
     scores = experiment.constant_image
-    assert scores["mse"] == pytest.approx(
-        np.mean([np.var(clip.image) for clip in experiment.images]), rel=1e-4
-    )
+    assert scores["mse"] == pytest.approx(np.mean([np.var(image) for image in images]), rel=1e-4)
     assert scores["nlpd"] > 0.5 and scores["ms_ssim"] < 0.4
 
 
 def test_a_dim_model_is_right_after_calibration_and_a_noisy_one_is_not(tmp_path, monkeypatch):
     generator = np.random.default_rng(0)
+    images = [generator.random([16, 8 + n, 1], np.float32) for n in range(4)]
     experiment = Experiment(tmp_path, [])
-    experiment.images = [
-        SimpleNamespace(image=generator.random([16, 8 + n, 1], np.float32)) for n in range(4)
-    ]
+    experiment.images = [SimpleNamespace(image=image) for image in images]
     which = np.array([True, False, True, True])
     noise = 0.0
 
@@ -62,9 +58,7 @@ def test_each_is_trained_once_and_after_what_it_begins_with():
     tuned, again = Recipe("tuned", start=noise.name), Recipe("again", start="tuned")
     stages = in_order([again, tuned, noise, main_recipe("nlpd", "entropy")])
     assert stages == [[noise], [tuned], [again]]
-
-
-def test_what_cannot_begin_or_has_the_name_of_another_is_refused():
+    # What cannot begin or has the name of another.
     with pytest.raises(ValueError, match="starts from nobody"):
         in_order([Recipe("a", start="nobody")])
     with pytest.raises(ValueError, match="two trainings are called a"):

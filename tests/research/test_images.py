@@ -21,11 +21,10 @@ def test_luma_is_that_of_bt_601():
 def test_the_dependencies_hold_photographs():
     installed = list(photographs())
     assert {photograph.source for photograph in installed} >= {"matplotlib", "SciPy"}
-    for photograph in installed:
-        assert photograph.image.dtype == np.float32 and photograph.image.shape[2] == 1
-        assert photograph.image.min() >= 0 and photograph.image.max() <= 1
-        assert photograph.image.std() > 0.1
-        assert len(tiles(photograph.image, images.TILE))
+    for image in (photograph.image for photograph in installed):
+        assert image.dtype == np.float32 and image.shape[2] == 1
+        assert 0 <= image.min() <= image.max() <= 1 and image.std() > 0.1
+        assert len(tiles(image, images.TILE))
 
 
 def test_other_packages_are_looked_into_without_being_imported(tmp_path, monkeypatch):
@@ -51,6 +50,6 @@ def test_only_tiles_that_all_models_code_at_the_rate_are_compared():
 def test_without_photographs_nothing_is_measured(monkeypatch):
     monkeypatch.setattr(images, "photographs", lambda: iter(()))
     result = images.measure(None)
-    assert result == {"photographs": []} and images.figures(result) == []
     [table] = images.tables(result)
+    assert result == {"photographs": []} and images.figures(result) == []
     assert "nothing was measured" in table.caption and not table.rows

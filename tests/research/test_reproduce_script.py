@@ -68,7 +68,7 @@ def test_a_whole_experiment_and_once_more(run_script, audio, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    "changes, message",
     [
         ({"seeds": 5}, "--seeds=5, not 3"),
         ({"budget": "paper"}, "--budget=paper, not quick"),
@@ -111,25 +111,23 @@ def test_folders_in_use_too_little_audio_and_wrong_flags_are_refused(run_script,
     assert not (tmp_path / "out" / "runs").exists()
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "message"),
-    [
+def test_runs_of_another_version_are_neither_used_nor_overwritten(tmp_path):
+    experiment, recipe = Experiment(tmp_path, []), main_recipe("mse", "levels")
+    flags = experiment.run_dir(recipe) / "flags.json"
+    flags.parent.mkdir(parents=True)
+    write_settings(TrainingSettings(), flags.parent)
+    reproduce._check_runs(experiment, [recipe])
+    good = flags.read_text()
+    for before, after, message in (
         ('"run_format": 1', '"run_format": 7', "format 7"),
         ('"run_format": 1', '"run_format": 0', "another version"),
         ("}", "", "damaged"),
-    ],
-)
-def test_runs_of_another_version_are_neither_used_nor_overwritten(tmp_path, before, after, message):
-    experiment, recipe = Experiment(tmp_path, []), main_recipe("mse", "levels")
-    experiment.run_dir(recipe).mkdir(parents=True)
-    write_settings(TrainingSettings(), experiment.run_dir(recipe))
-    reproduce._check_runs(experiment, [recipe])
-    flags = experiment.run_dir(recipe) / "flags.json"
-    content = flags.read_text().replace(before, after)
-    flags.write_text(content)
-    with pytest.raises(InputError, match=f"{recipe.name}.*{message}.*another --out"):
-        reproduce._check_runs(experiment, [main_recipe("nlpd", "levels"), recipe])
-    assert flags.read_text() == content
+    ):
+        content = good.replace(before, after)
+        flags.write_text(content)
+        with pytest.raises(InputError, match=f"{recipe.name}.*{message}.*another --out"):
+            reproduce._check_runs(experiment, [main_recipe("nlpd", "levels"), recipe])
+        assert flags.read_text() == content
 
 
 def test_without_data_the_remedy_is_named(run_process):
