@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import http.server
 import io
@@ -110,21 +111,30 @@ class Server:
 @contextlib.contextmanager
 def serving(files: dict[str, bytes]) -> Iterator[Server]:
     server = Server(files)
+    with _listening(type("Handler", (_Handler,), {"state": server})) as server.url:
+        yield server
 
-    class Handler(_Handler):
-        state = server
 
+@contextlib.contextmanager
+def serving_folder(folder: Path) -> Iterator[str]:
+    """The address of a plain web server of a folder."""
+    quiet = type("Handler", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with _listening(functools.partial(quiet, directory=str(folder))) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _listening(handler) -> Iterator[str]:
     class Quiet(http.server.ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, *_):
             pass
 
-    with Quiet(("127.0.0.1", 0), Handler) as listener:
-        server.url = f"http://127.0.0.1:{listener.server_address[1]}"
+    with Quiet(("127.0.0.1", 0), handler) as listener:
         threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         try:
-            yield server
+            yield f"http://127.0.0.1:{listener.server_address[1]}"
         finally:
             listener.shutdown()
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import os
-import threading
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
 
+from tests.data.pmqd_server import HEADER, serving_folder
 from tfnoise.audio import REFERENCE_FLOOR_DB, FrontEnd, resample, to_mono, waveform_to_image
 from tfnoise.data import Clip, clips, list_clips, natural_images
 from tfnoise.errors import InputError
 
-NATURAL = Path(__file__).parents[3] / "shared" / "natural"
 FRONT_END = FrontEnd(n_fft=512, hop=128, mels=32)
 RNG = np.random.default_rng(0)
 SOUND = RNG.uniform(-0.5, 0.5, [9000, 2]).astype(np.float32)
@@ -68,13 +66,7 @@ def test_samples_decoded_in_the_graph_are_soundfiles(tmp_path, name, channels):
 
 def test_only_exact_formats_are_decoded_in_the_graph(tmp_path, monkeypatch):
     listing = [written(tmp_path / name, subtype=subtype) for name, subtype in GOOD.items()]
-    by_hand = []
-    original = clips.read
-
-    def watched(path):
-        by_hand.append(Path(path).name)
-        return original(path)
-
+    watched = mock.Mock(side_effect=clips.read)
     monkeypatch.setattr(clips, "read", watched)
     for item, clip in zip(items_of(listing), listing):
         assert item["problem"] == b""
@@ -82,30 +74,22 @@ def test_only_exact_formats_are_decoded_in_the_graph(tmp_path, monkeypatch):
         # The MP3 decoder's last bit depends on where in memory it works.
         np.testing.assert_allclose(item["image"], image, atol=1e-3 if "mp3" in clip.path else 1e-5)
         assert item["reference_db"] == pytest.approx(reference, abs=1e-3)
-    assert sorted(by_hand) == sorted(set(GOOD) - set(IN_GRAPH))
+    by_hand = sorted(Path(call.args[0]).name for call in watched.mock_calls)
+    assert by_hand == sorted(set(GOOD) - set(IN_GRAPH))
 
 
 def test_form_and_order(tmp_path):
-    listing = [
-        written(
-            tmp_path / f"{n}.{'flac' if n % 2 else 'ogg'}", SOUND[: 9000 - 200 * n], 8000 + 1000 * n, None
-        )
-        for n in range(12)
-    ]
+    paths = [tmp_path / f"{n}.{'flac' if n % 2 else 'ogg'}" for n in range(12)]
+    listing = [written(path, SOUND[: 9000 - 200 * n], 8000 + 1000 * n, None) for n, path in enumerate(paths)]
     dataset = natural_images(listing, FRONT_END)
     assert dataset.cardinality() == 12
     spec = dataset.element_spec
     assert spec["image"] == tf.TensorSpec([32, None, 1], tf.float32)
-    assert {name: (spec[name].dtype, spec[name].shape) for name in ("index", "reference_db", "problem")} == {
-        "index": (tf.int32, []),
-        "reference_db": (tf.float32, []),
-        "problem": (tf.string, []),
-    }
+    for name, dtype in (("index", tf.int32), ("reference_db", tf.float32), ("problem", tf.string)):
+        assert spec[name] == tf.TensorSpec([], dtype)
     once = list(dataset.as_numpy_iterator())
     for other in (list(dataset.as_numpy_iterator()), items_of(listing, parallel_calls=1)):
-        for a, b in zip(once, other):
-            for name in a:
-                np.testing.assert_array_equal(a[name], b[name])
+        np.testing.assert_equal(other, once)
     for item, clip in zip(once, listing):
         frames = FRONT_END.frames(round(soundfile.info(clip.path).duration * 16000)) // 16 * 16
         assert item["image"].shape == (32, frames, 1) and frames > 0
@@ -113,11 +97,14 @@ def test_form_and_order(tmp_path):
 
 
 def test_frames_are_cut_to_a_multiple(tmp_path):
-    clip = written(tmp_path / "a.wav")
+    clip = written(tmp_path / "ä b.flac")
     frames = FRONT_END.frames(9000)
     for multiple in (20, frames):
         assert items_of([clip], multiple=multiple)[0]["image"].shape[1] == frames // multiple * multiple
     assert b"is too short" in items_of([clip], multiple=frames + 1)[0]["problem"]
+    shortest = written(tmp_path / "short.wav", SOUND[:1920])
+    assert [item["image"].shape[1] for item in items_of([shortest, clip])] == [16, 64]
+    assert items_of([]) == []
     with pytest.raises(ValueError, match="multiple"):
         natural_images([clip], FRONT_END, multiple=0)
 
@@ -180,11 +167,6 @@ def test_bad_files_are_problems_among_good_ones(tmp_path):
             assert item["reference_db"] == REFERENCE_FLOOR_DB
 
 
-def test_shortest_clip_and_odd_names(tmp_path):
-    listing = [written(tmp_path / "short.wav", SOUND[:1920]), written(tmp_path / "ä b.flac")]
-    assert [item["image"].shape[1] for item in items_of(listing)] == [16, 64]
-
-
 def test_a_file_that_vanishes_is_a_problem(tmp_path):
     listing = [written(tmp_path / "a.flac"), written(tmp_path / "b.wav")]
     dataset = natural_images(listing, FRONT_END)
@@ -202,52 +184,28 @@ def test_what_the_graph_cannot_decode_falls_to_soundfile(tmp_path):
     np.testing.assert_allclose(item["image"], image_by_soundfile(clip.path, FRONT_END)[0], atol=1e-5)
 
 
-def test_no_clips_no_elements():
-    assert items_of([]) == []
-
-
-def test_batches_of_equal_clips(tmp_path):
-    listing = [written(tmp_path / f"{n}.flac") for n in range(4)]
-    batch = next(iter(natural_images(listing, FRONT_END).batch(4)))
-    assert batch["image"].shape == (4, 32, 64, 1)
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-def test_clips_of_a_server(tmp_path):
-    (tmp_path / "set" / "audio").mkdir(parents=True)
+def test_clips_of_a_server_and_a_batch_of_equal_clips(tmp_path):
+    for folder in ("set/audio", "bare"):
+        (tmp_path / folder).mkdir(parents=True)
     names = ["a.flac", "b.wav", "c.ogg"]
     local = [written(tmp_path / "set" / "audio" / name, subtype=None) for name in names]
-    header = (
-        "id,genre,artist,title,degradation_type,degradation_intensity,rating,sample_start,sample_filename\n"
-    )
     rows = "".join(f"{n},,,,original,0,,,{name}\n" for n, name in enumerate([*names, "absent.flac"]))
-    (tmp_path / "set" / "pmqd.csv").write_text(header + rows)
-    (tmp_path / "bare").mkdir()
-    handler = functools.partial(_Quiet, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_address[1]}"
-        try:
-            listing = list_clips(f"{address}/set")
-            *items, absent = items_of(listing)
-            with pytest.raises(InputError, match="a remote folder must have this list"):
-                list_clips(f"{address}/bare/")
-        finally:
-            server.shutdown()
-    for item, other in zip(items, items_of(local)):
-        np.testing.assert_array_equal(item["image"], other["image"])
-    assert f"{address}/set/audio/absent.flac: cannot be fetched" in absent["problem"].decode()
+    (tmp_path / "set" / "pmqd.csv").write_text(HEADER + rows)
+    with serving_folder(tmp_path) as url:
+        *items, absent = items_of(list_clips(f"{url}/set"))
+        with pytest.raises(InputError, match="a remote folder must have this list"):
+            list_clips(f"{url}/bare/")
+    assert f"{url}/set/audio/absent.flac: cannot be fetched" in absent["problem"].decode()
+    [batch] = natural_images(local, FRONT_END).batch(4).as_numpy_iterator()
+    assert batch["image"].shape == (3, 32, 64, 1)
+    np.testing.assert_array_equal(np.stack([item["image"] for item in items]), batch["image"])
 
 
-@pytest.mark.skipif(not NATURAL.is_dir(), reason=f"needs the natural clips in {NATURAL}")
-def test_natural_clips():
-    listing = [
-        clip for n, clip in enumerate(list_clips(NATURAL)) if clip.path.endswith(".wav") or n % 30 == 0
-    ]
+def test_natural_clips(natural_folder):
+    clips = list_clips(natural_folder)
+    assert len(clips) == 111
+    assert all(Path(clip.path).is_file() and clip.genre and clip.rating is None for clip in clips)
+    listing = [clip for n, clip in enumerate(clips) if clip.path.endswith(".wav") or n % 30 == 0]
     assert len(listing) >= 8
     for item, clip in zip(items_of(listing, FrontEnd()), listing):
         image, reference = image_by_soundfile(clip.path, FrontEnd())

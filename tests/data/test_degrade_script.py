@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.sounds import tone
 from tfnoise.audio.degradations import DEGRADATIONS, clip_seed, degrade
 from tfnoise.data import degraded as module
 from tfnoise.data import list_clips
@@ -27,9 +28,8 @@ RATE_HZ = 16000
 
 
 def sound(seed: int, channels: int = 1, rate_hz: int = RATE_HZ) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    tones = np.sin(2 * np.pi * (200 + 97 * seed) * np.arange(rate_hz // 4) / rate_hz)
-    return 0.4 * tones[:, None] + rng.normal(0, 0.02, [len(tones), channels])
+    noise = np.random.default_rng(seed).normal(0, 0.02, [rate_hz // 4, channels])
+    return 0.4 * tone(200 + 97 * seed, rate_hz, 0.25)[:, None] + noise
 
 
 @pytest.fixture
@@ -51,6 +51,9 @@ def contents(place: Path) -> dict[str, bytes]:
 
 
 def test_a_folder_becomes_a_set_and_the_same_again(folder, run_script, tmp_path):
+    result = run_script("degrade", "--help")
+    assert result.status == 0 and "bin/degrade FOLDER_OF_AUDIO -o" in result.stdout
+    assert "REAPER" in result.stdout
     result = run_script("degrade", "in", "-o", "new/set", "--json")
     assert result.status == 0, result.stderr
     report = json.loads(result.stdout)
@@ -104,18 +107,20 @@ def test_listeners_ratings_pair_each_clip_with_its_original(folder, tmp_path):
         assert reference.shape == degraded.shape and not np.array_equal(reference, degraded)
 
 
-def test_files_hold_what_the_functions_give_and_nothing_clips(folder, tmp_path):
-    place = tmp_path / "set"
+def test_files_hold_what_the_functions_give_and_nothing_clips_or_fills_the_memory(
+    folder, tmp_path, monkeypatch
+):
+    place, other = tmp_path / "set", tmp_path / "other"
     place.mkdir()
+    other.mkdir()
     clips = [clip for clip in list_clips(folder) if clip.id in ("a b.wav", "loud.wav", "sub/a b.flac")]
     made, problems, factor = write_set(clips, place, intensity=30.0, seed=5)
     assert not problems
     factors = []
     for clip, of_clip in made:
         samples, rate_hz = soundfile.read(clip.path, dtype="float32", always_2d=True)
-        expected = [samples]
-        for name in DEGRADATIONS:
-            expected.append(degrade(samples, rate_hz, name, 30.0, clip_seed(samples, 5)))
+        seed = clip_seed(samples, 5)
+        expected = [samples, *(degrade(samples, rate_hz, name, 30.0, seed) for name in DEGRADATIONS)]
         factors.append(1 / max(1, *(np.max(np.abs(waveform)) for waveform in expected)))
         for version, waveform in zip(of_clip, expected):
             written, _ = soundfile.read(place / "audio" / version.path, always_2d=True)
@@ -123,12 +128,9 @@ def test_files_hold_what_the_functions_give_and_nothing_clips(folder, tmp_path):
             if factors[-1] == 1 and version.degradation == "original":
                 np.testing.assert_array_equal(written.astype(np.float32), samples)
     assert factor == pytest.approx(min(factors)) and 0.2 < factor < 0.8 and factors.count(1) == 2
-
-
-def test_a_clip_that_would_fill_the_memory_is_skipped(folder, tmp_path, monkeypatch):
+    # A clip that would fill the memory is skipped.
     monkeypatch.setattr(module, "MOST_VALUES", 10000)
-    (tmp_path / "set").mkdir()
-    made, problems, _ = write_set(list_clips(folder), tmp_path / "set")
+    made, problems, _ = write_set(list_clips(folder), other)
     assert [clip.id for clip, _ in made] == ["a b.wav", "loud.wav"]
     assert [line for line in problems if "a b.flac: is longer than 0.0 minutes; cut it" in line]
 
@@ -150,9 +152,7 @@ def test_an_intensity_and_degradations_can_be_chosen_and_a_list_is_followed(fold
 def test_clips_that_share_everything_get_names_of_their_own():
     same = {"artist": "A", "title": "T", "sample_start": 3.0}
     clips = [
-        Clip("x/1.wav", "7", **same),
-        Clip("x/2.wav", "8", **same),
-        Clip("x/2.wav", "8", **same),
+        *(Clip(f"x/{number}.wav", id, **same) for number, id in ((1, "7"), (2, "8"), (2, "8"))),
         Clip("x/4.wav", "9", artist="A", title=" T (8) ", sample_start=3.0),
         Clip("x/5.wav", "10"),
         Clip("x/ 10.wav", " 10"),
@@ -268,9 +268,3 @@ def test_a_run_that_is_ended_leaves_nothing_that_the_next_one_trips_over(
     assert result.status == 0, result.stderr
     assert ("note: " in result.stdout) == (how == signal.SIGKILL)
     assert len(read_list(str(tmp_path / "set"))) == 15
-
-
-def test_help_has_an_example(run_script):
-    result = run_script("degrade", "--help")
-    assert result.status == 0 and "bin/degrade FOLDER_OF_AUDIO -o" in result.stdout
-    assert "REAPER" in result.stdout

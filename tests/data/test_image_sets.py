@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import http.server
 import math
-import threading
 import warnings
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import soundfile
 import tensorflow as tf
 
 import tfnoise
+from tests.data.pmqd_server import serving_folder
 from tfnoise.audio import FrontEnd
 from tfnoise.data import list_clips, natural_images
 from tfnoise.data.clip_list import COLUMNS
@@ -91,60 +90,55 @@ def test_order_and_bits_do_not_depend_on_the_run(pmqd):
     folder, _, run = pmqd
     runs = [list(run(folder, "all", cache=cache).as_numpy_iterator()) for cache in (False, True, True, False)]
     for other in runs[1:]:
-        for a, b in zip(runs[0], other):
-            for name in a:
-                np.testing.assert_array_equal(a[name], b[name])
-
-
-def test_batches_with_keras(pmqd):
-    folder, _, run = pmqd
+        np.testing.assert_equal(other, runs[0])
+    # Batches for Keras.
     images = run(folder, "all").map(lambda clip: clip["image"][:, :64]).batch(4)
-    assert [batch.shape for batch in images.as_numpy_iterator()] == [
-        (4, 32, 64, 1),
-        (4, 32, 64, 1),
-        (1, 32, 64, 1),
-    ]
+    assert [batch.shape for batch in images.as_numpy_iterator()] == [(n, 32, 64, 1) for n in (4, 4, 1)]
 
 
-def bad(rows, folder, what):
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5000])
+
+
+def spoil(folder: Path, rows: list, what: str) -> None:
+    path = folder / "audio" / "5.wav"
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, [9000, 2])
     if what == "missing row":
         rows.pop(5)
-        return "'5.wav' in audio/ has no row"
-    if what == "missing file":
-        (folder / "audio" / "5.wav").unlink()
-        return "id '5': its file '5.wav' is not in audio/"
-    if what == "id twice":
+    elif what == "missing file":
+        path.unlink()
+    elif what == "id twice":
         rows[5][0] = 4
-        return "line 7: the id '4' is another row's too; give each row its own"
-    if what == "rating":
-        rows[5][6] = "5.5"
-        return "line 7: rating 5.5 is not within 1 to 5"
-    if what == "rating no number":
-        rows[5][6] = "good"
-        return "line 7: rating 'good' is not a number"
-    sound = np.random.default_rng(0).uniform(-0.5, 0.5, [9000, 2])
-    if what == "rate":
-        soundfile.write(folder / "audio" / "5.wav", sound, 22050, "PCM_24")
-        return "5.wav: has 9000 samples at 22050 Hz where the others have 9000 at 16000 Hz"
-    if what == "length":
-        soundfile.write(folder / "audio" / "5.wav", sound[:8000], 16000, "PCM_24")
-        return "5.wav: has 8000 samples at 16000 Hz where the others have 9000 at 16000 Hz"
-    content = (folder / "audio" / "5.wav").read_bytes()
-    (folder / "audio" / "5.wav").write_bytes(content[:-5000])
-    return "5.wav: is cut short"
+    elif what in ("5.5", "good"):
+        rows[5][6] = what
+    elif what == "rate":
+        soundfile.write(path, sound, 22050, "PCM_24")
+    elif what == "length":
+        soundfile.write(path, sound[:8000], 16000, "PCM_24")
+    else:
+        cut_short(path)
 
 
-BAD = ["missing row", "missing file", "id twice", "rating", "rating no number", "rate", "length", "cut"]
+PROBLEMS = {
+    "missing row": "'5.wav' in audio/ has no row",
+    "missing file": "id '5': its file '5.wav' is not in audio/",
+    "id twice": "line 7: the id '4' is another row's too; give each row its own",
+    "5.5": "line 7: rating 5.5 is not within 1 to 5",
+    "good": "line 7: rating 'good' is not a number",
+    "rate": "5.wav: has 9000 samples at 22050 Hz where the others have 9000 at 16000 Hz",
+    "length": "5.wav: has 8000 samples at 16000 Hz where the others have 9000 at 16000 Hz",
+    "cut": "5.wav: is cut short",
+}
 
 
-@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("what", PROBLEMS)
 def test_a_set_that_is_not_as_it_should_be_is_refused(pmqd, what):
     folder, rows, run = pmqd
-    message = bad(rows, folder, what)
+    spoil(folder, rows, what)
     write_list(folder, rows)
     with pytest.raises(InputError) as caught:
         run(folder, "all")
-    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert PROBLEMS[what] in str(caught.value) and "\n" not in str(caught.value)
     if what in ("missing file", "rate", "length", "cut"):
         with pytest.warns(UserWarning, match="skipped: "):
             dataset = run(folder, "all", on_problem="skip")
@@ -155,22 +149,16 @@ def test_a_set_that_is_not_as_it_should_be_is_refused(pmqd, what):
         assert run(folder).cardinality() == 3
 
 
-@pytest.mark.parametrize("cache", [True, False])
-def test_silence_is_no_fault(pmqd, cache):
+def test_silence_is_no_fault_and_without_a_cache_a_bad_clip_is_met_where_it_lies(pmqd):
     folder, _, run = pmqd
     soundfile.write(folder / "audio" / "5.wav", np.zeros([9000, 2]), 16000, "PCM_24")
-    with pytest.warns(UserWarning, match="5.wav: is silent") if cache else contextlib.nullcontext():
-        dataset = run(folder, "all", cache=cache)
-    assert [int(item["id"]) for item in dataset.as_numpy_iterator()] == [0, 1, 2, 3, 4, 6, 7, 8]
-
-
-def test_without_a_cache_a_bad_clip_is_met_where_it_lies(pmqd):
-    folder, _, run = pmqd
-    content = (folder / "audio" / "5.wav").read_bytes()
-    (folder / "audio" / "5.wav").write_bytes(content[:-5000])
-    items = run(folder, "all", cache=False).as_numpy_iterator()
+    for cache in (True, False):
+        with pytest.warns(UserWarning, match="5.wav: is silent") if cache else contextlib.nullcontext():
+            dataset = run(folder, "all", cache=cache)
+        assert [int(item["id"]) for item in dataset.as_numpy_iterator()] == [0, 1, 2, 3, 4, 6, 7, 8]
+    cut_short(folder / "audio" / "5.wav")
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"5\.wav: is cut short"):
-        list(items)
+        list(run(folder, "all", cache=False).as_numpy_iterator())
     kept = run(folder, "all", cache=False, on_problem="skip")
     assert len(list(kept.as_numpy_iterator())) == 8
 
@@ -199,10 +187,8 @@ def test_recordings_are_cut(tmp_path):
         dataset = run(tmp_path / "music")
     items = list(dataset.as_numpy_iterator())
     assert dataset.cardinality() == len(items) == 6
-    assert [item["id"].decode() for item in items] == [
-        *(f"album/a.flac#{n}" for n in range(5)),
-        "album/b.ogg",
-    ]
+    ids = [item["id"].decode() for item in items]
+    assert ids == [*(f"album/a.flac#{n}" for n in range(5)), "album/b.ogg"]
     assert {item["image"].shape for item in items} == {(32, 48, 1)}
     (music / "bad.wav").write_bytes(b"RIFF no audio")
     with pytest.raises(InputError, match="bad.wav: is damaged or not audio"):
@@ -218,21 +204,14 @@ def test_recordings_are_cut(tmp_path):
 
 def test_a_remote_set_is_the_same(pmqd):
     folder, _, run = pmqd
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    handler.func.log_message = lambda *_: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            address = f"http://127.0.0.1:{server.server_address[1]}"
-            remote = list(run(address, "all", with_originals=True).as_numpy_iterator())
-        finally:
-            server.shutdown()
+    with serving_folder(folder) as url:
+        remote = list(run(url, "all", with_originals=True).as_numpy_iterator())
+    paths = [item.pop("path").decode() for item in remote]
     local = list(run(folder, "all", with_originals=True).as_numpy_iterator())
-    for a, b in zip(remote, local):
-        for name in a:
-            if name != "path":
-                np.testing.assert_array_equal(a[name], b[name])
-    assert len(remote) == 9 and remote[0]["path"].decode() == f"{address}/audio/0.wav"
+    for item in local:
+        del item["path"]
+    np.testing.assert_equal(remote, local)
+    assert paths == [f"{url}/audio/{number}.wav" for number in range(9)]
 
 
 def test_natural_clips_with_pmqds_files(natural_folder, tmp_path):

@@ -15,11 +15,8 @@ WIDTHS = (40, 100, 33)
 
 def _images() -> list[np.ndarray]:
     """Images whose pixels tell the clip, the row and the column."""
-    rows, images = np.arange(64)[:, None, None], []
-    for clip, width in enumerate(WIDTHS):
-        columns = np.arange(width)[None, :, None]
-        images.append((clip * 1e5 + rows * 1e3 + columns).astype(np.float32))
-    return images
+    rows, columns = np.arange(64)[:, None, None], np.arange(100)[None, :, None]
+    return [np.float32(clip * 1e5 + rows * 1e3 + columns[:, :width]) for clip, width in enumerate(WIDTHS)]
 
 
 def _patches(count: int, **options) -> np.ndarray:
@@ -58,21 +55,12 @@ def test_masking_takes_that_share_of_squares_and_keeps_the_whole_as_target():
     assert squares.mean() == pytest.approx(0.7, abs=0.03)
 
 
-@pytest.fixture
-def folder(tmp_path):
+def test_clips_without_room_for_a_patch_are_skipped_or_refused(tmp_path):
     for number, seconds in enumerate((0.2, 2.0)):
         samples = np.random.RandomState(number).normal(size=int(16000 * seconds)) * 0.1
         soundfile.write(tmp_path / f"{number}.wav", samples, 16000)
-    return tmp_path
-
-
-def test_clips_without_room_for_a_patch_are_skipped(folder):
-    [image] = training_images(folder, FrontEnd(), 64)
+    [image] = training_images(tmp_path, FrontEnd(), 64)
     assert image.shape[0] == 128 and image.shape[1] >= 64
-
-
-def test_a_folder_with_no_clip_long_enough_and_patches_higher_than_the_image_are_refused(folder):
-    with pytest.raises(InputError, match="none of its 2 clips"):
-        training_images(folder, FrontEnd(), 128)
-    with pytest.raises(InputError, match="144 pixels do not fit in 128 mels"):
-        training_images(folder, FrontEnd(), 144)
+    for size, words in ((128, "none of its 2 clips"), (144, "144 pixels do not fit in 128 mels")):
+        with pytest.raises(InputError, match=words):
+            training_images(tmp_path, FrontEnd(), size)
