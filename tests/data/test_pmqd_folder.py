@@ -321,7 +321,7 @@ def test_claims_of_size(unpacked, monkeypatch):
     unpacked.refused("'audio/d.wav' is one more than the 3", members)
 
 
-def damaged() -> dict[str, bytes]:
+def test_damage_is_reported(unpacked):
     whole = tgz(GOOD)
     plain = gzip.decompress(whole)
     second = plain.index(b"audio/empty.wav") + 100
@@ -329,22 +329,9 @@ def damaged() -> dict[str, bytes]:
     flipped[-6] ^= 1
     noise = bytearray(whole)
     noise[len(noise) // 2] ^= 0x55
-    return {
-        "nothing": b"",
-        "no gzip": b"this is not an archive",
-        "gzip of no tar": gzip.compress(b"x" * 5000),
-        "gzip of nothing": gzip.compress(b""),
-        "cut gzip": whole[: len(whole) // 2],
-        "cut in gzip's end": whole[:-4],
-        "gzip's checksum": bytes(flipped),
-        "a bit": bytes(noise),
-        "cut tar": gzip.compress(plain[:200_000]),
-        "cut between members": gzip.compress(plain[: second - 100]),
-        "cut header": gzip.compress(plain[: second + 100]),
-        "bad header": gzip.compress(plain[:second] + b"zzzzzzz" + plain[second + 7 :]),
-    }
-
-
-@pytest.mark.parametrize("name", list(damaged()))
-def test_damage_is_reported(unpacked, name):
-    unpacked.refused(r"audio\.tgz: is a damaged \.tgz file", damaged()[name])
+    # Cut within a member, between two, within a header; a header's number that is none.
+    tars = [plain[:200_000], plain[: second - 100], plain[: second + 100]]
+    tars += [plain[:second] + b"zzzzzzz" + plain[second + 7 :], b"x" * 5000, b""]
+    no_gzip = [b"", b"this is not an archive", whole[: len(whole) // 2], whole[:-4], flipped, noise]
+    for content in [*no_gzip, *map(gzip.compress, tars)]:
+        unpacked.refused(r"audio\.tgz: is a damaged \.tgz file", content)
