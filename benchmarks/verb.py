@@ -37,13 +37,12 @@ from typing import Any
 from absl import flags
 
 import tfnoise
-from tfnoise.cli.output import json_requested, print_json
+from tfnoise.cli.output import print_json
 from tfnoise.cli.shared_flags import check_bpp, define_plot, picture_path
 from tfnoise.cli.verb import FlagDefiner
 from tfnoise.errors import UsageError
 
 POSITIONAL = "WHAT"
-AT_LEAST = 1
 _KINDS = ("losses", "audio", "codec", "pipeline", "training", "serving")
 _PARTS = ("images", "curve", "bits", "speed", "memory")
 _LIBROSA = (
@@ -96,8 +95,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
         from benchmarks import serving
 
         report = serving.report(values.model, values.rounds)
-    if json_requested():
-        print_json({**_environment(), **report})
+    print_json({**_environment(), **report})
     return 0
 
 

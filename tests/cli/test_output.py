@@ -49,18 +49,19 @@ def test_json_has_no_nan_and_takes_what_tools_hold(capsys):
         mean: float
         ci95: tuple
 
-    output.print_json(
-        {
-            "nan": float("nan"),
-            "numpy": np.float32("inf"),
-            "array": np.array([[1.0, np.nan]]),
-            "integer": np.int64(3),
-            "truth": np.bool_(True),
-            "path": Path("a") / "b",
-            "score": Score(0.5, (0.25, float("-inf"))),
-            7: "é",
-        }
-    )
+    with output.json_on_stdout():
+        output.print_json(
+            {
+                "nan": float("nan"),
+                "numpy": np.float32("inf"),
+                "array": np.array([[1.0, np.nan]]),
+                "integer": np.int64(3),
+                "truth": np.bool_(True),
+                "path": Path("a") / "b",
+                "score": Score(0.5, (0.25, float("-inf"))),
+                7: "é",
+            }
+        )
     text = capsys.readouterr().out
     assert "NaN" not in text and "Infinity" not in text
     assert json.loads(text) == {

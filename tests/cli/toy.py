@@ -11,7 +11,6 @@ from tfnoise.cli import output
 from tfnoise.cli.progress import Progress
 from tfnoise.errors import InputError, UsageError
 
-AT_LEAST = 0
 POSITIONAL = "[IN...]"
 
 

@@ -132,8 +132,8 @@ def _call(verb: Verb, argv: list[str], values: flags.FlagValues) -> int:
     arguments = _parse(argv, values)
     if verb.POSITIONAL is None and arguments:
         raise UsageError(f"unexpected argument {arguments[0]!r}; flags are written --flag=value")
-    if len(arguments) < verb.AT_LEAST:
-        raise UsageError(f"needs {verb.AT_LEAST} or more arguments ({verb.POSITIONAL}), got {len(arguments)}")
+    if verb.POSITIONAL and not verb.POSITIONAL.startswith("[") and not arguments:
+        raise UsageError(f"needs 1 or more arguments ({verb.POSITIONAL}), got 0")
     if values["verbosity"].using_default_value and os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3":
         absl_logging.set_verbosity(absl_logging.ERROR)
     with output.json_on_stdout() if values.json else contextlib.nullcontext():

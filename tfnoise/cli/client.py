@@ -21,14 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
 import tfnoise
 from tfnoise.cli import coding
-from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.output import print_json, say, table
 from tfnoise.cli.shared_flags import check_bpp
 from tfnoise.cli.sound_files import write_sound
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import replacing
 
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from tfnoise.serving import Connection, ServedCodec
 
 POSITIONAL = "WHAT [IN...]"
-AT_LEAST = 1
 _WHATS = ("compress", "decompress", "status", "metadata")
 # Commands that play a file and end.
 _PLAYERS = ("ffplay -nodisp -autoexit -loglevel error", "pw-play", "paplay", "aplay -q", "play -q", "afplay")
@@ -57,7 +54,7 @@ def define_flags(define: FlagDefiner) -> None:
     define.boolean("force", False, "Replace existing files.")
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> int:
+def main(arguments: list[str], values: FlagValues) -> int:
     """Sends requests to the server."""
     what, inputs = arguments[0], arguments[1:]
     if what not in _WHATS:
@@ -98,9 +95,8 @@ def _status(connection: Connection, name: str, version: int | None) -> int:
     versions = connection.status(name)
     say(f"{name} at {connection.address}:\n")
     say(table([[v.version, v.state, v.error or None] for v in versions], ["version", "state", "error"]))
-    if json_requested():
-        rows = [v._asdict() for v in versions]
-        print_json({"server": connection.address, "name": name, "versions": rows})
+    rows = [v._asdict() for v in versions]
+    print_json({"server": connection.address, "name": name, "versions": rows})
     return 0 if any(v.is_available for v in versions if version in (None, v.version)) else 1
 
 
@@ -109,8 +105,7 @@ def _metadata(settings: dict[str, Any]) -> int:
     for part in ("architecture", "front_end", "training", "serving", "exported"):
         rows += [[f"{part} {name}", str(value)] for name, value in (settings.get(part) or {}).items()]
     say(table(rows))
-    if json_requested():
-        print_json(settings)
+    print_json(settings)
     return 0
 
 

@@ -17,13 +17,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
 import tfnoise
-from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.output import print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.shared_flags import define_front_end, define_plot, front_end_from_flags, picture_path
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from tfnoise.evaluation.correlation import Agreement
 
 POSITIONAL = None
-AT_LEAST = 0
 _TITLES = {
     "mse": "MSE",
     "ssim": "SSIM",
@@ -59,7 +56,7 @@ def define_flags(define: FlagDefiner) -> None:
     define_front_end(define)
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> None:
+def main(arguments: list[str], values: FlagValues) -> None:
     """Correlates the metrics with the ratings, and reports with what certainty."""
     if bool(values.ratings) == bool(values.pmqd):
         raise UsageError("give either --ratings=FILE.csv or --pmqd=FOLDER")
@@ -104,24 +101,23 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     if plot is not None:
         _draw(plot, f"{Path(source).name}: {len(used)} rated pairs", agreements, scores, used)
         say(f"wrote {plot}")
-    if json_requested():
-        print_json(
-            {
-                "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-                "tfnoise": tfnoise.__version__,
-                "source": source,
-                "pairs": len(used),
-                "references": references,
-                "identical_pairs": int(identical.sum()),
-                "identical_counted": values.identical,
-                "left_out": problems,
-                "front_end": front_end,
-                "seed": values.seed,
-                "resamples": values.resamples,
-                "metrics": {name: agreement.as_json() for name, agreement in agreements.items()},
-                "plot": plot,
-            }
-        )
+    print_json(
+        {
+            "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "tfnoise": tfnoise.__version__,
+            "source": source,
+            "pairs": len(used),
+            "references": references,
+            "identical_pairs": int(identical.sum()),
+            "identical_counted": values.identical,
+            "left_out": problems,
+            "front_end": front_end,
+            "seed": values.seed,
+            "resamples": values.resamples,
+            "metrics": {name: agreement.as_json() for name, agreement in agreements.items()},
+            "plot": plot,
+        }
+    )
 
 
 def _title(name: str) -> str:

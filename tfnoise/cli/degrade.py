@@ -23,17 +23,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from absl import flags
-
-from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.output import print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.shared_flags import check_writable
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import replacing
 
 POSITIONAL = "IN"
-AT_LEAST = 1
 
 
 def define_flags(define: FlagDefiner) -> None:
@@ -47,7 +44,7 @@ def define_flags(define: FlagDefiner) -> None:
     define.boolean("overwrite", False, "Replace a set that bin/degrade wrote and nobody has changed.")
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> int:
+def main(arguments: list[str], values: FlagValues) -> int:
     """Writes the set; reports its versions and the clips that were skipped."""
     if len(arguments) != 1:
         raise UsageError(f"needs one IN, got {len(arguments)}: {', '.join(arguments)}")
@@ -101,22 +98,21 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
         say(f"  skipped: {line}")
     say(f"wrote {folder}")
     say(f"Next: bin/evaluate --data={folder} --degradation={degradations[0]}")
-    if json_requested():
-        names = [versions[number].path for number in range(len(kinds)) for _, versions in made]
-        print_json(
-            {
-                "path": folder,
-                "list": folder / "pmqd.csv",
-                "audio": [folder / AUDIO_FOLDER / name for name in names],
-                "clips": len(made),
-                "files": len(names),
-                "versions": kinds,
-                "seed": values.seed,
-                "turned_down_db": turned_down_db,
-                "left_out": problems,
-                "seconds": seconds,
-            }
-        )
+    names = [versions[number].path for number in range(len(kinds)) for _, versions in made]
+    print_json(
+        {
+            "path": folder,
+            "list": folder / "pmqd.csv",
+            "audio": [folder / AUDIO_FOLDER / name for name in names],
+            "clips": len(made),
+            "files": len(names),
+            "versions": kinds,
+            "seed": values.seed,
+            "turned_down_db": turned_down_db,
+            "left_out": problems,
+            "seconds": seconds,
+        }
+    )
     return 0
 
 

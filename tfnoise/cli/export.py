@@ -18,17 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from absl import flags
-
 import tfnoise
-from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.output import print_json, say, table
 from tfnoise.cli.shared_flags import check_model_name, check_writable
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import replace_folder
 
 POSITIONAL = None
-AT_LEAST = 0
 FIXED_SUFFIX = "_fixed"
 
 
@@ -60,7 +57,7 @@ class _Destination:
         return self.export_dir / name
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> int:
+def main(arguments: list[str], values: FlagValues) -> int:
     """Exports, and shows what was written."""
     if (values.run_dir is None) == (values.model is None):
         raise UsageError("give either --run_dir or --model")
@@ -81,8 +78,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     say(table([["model", version], ["fingerprint", fingerprint], ["frames", frames]]))
     say(f"server's configuration: {', '.join(map(str, configs))}")
     say(f"Next: bin/serve --export_dir={values.export_dir}")
-    if json_requested():
-        print_json({"model": version, "fingerprint": fingerprint, "configs": configs})
+    print_json({"model": version, "fingerprint": fingerprint, "configs": configs})
     return 0
 
 

@@ -14,19 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from absl import flags
-
 from tfnoise.cli import shared_flags
-from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.output import print_json, say, table
 from tfnoise.cli.progress import Progress
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
 POSITIONAL = None
-AT_LEAST = 0
 
 
 def define_flags(define: FlagDefiner) -> None:
@@ -41,7 +38,7 @@ def define_flags(define: FlagDefiner) -> None:
     shared_flags.define_front_end(define)
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> None:
+def main(arguments: list[str], values: FlagValues) -> None:
     """Fits, and shows the parameters."""
     path = Path(values.output)
     if path.is_dir():
@@ -101,5 +98,4 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
         say(f"  skipped: {line}")
     say(f"wrote {path}")
     say(f"Next: bin/correlate --ratings=RATINGS.csv --nlpd_parameters={path}")
-    if json_requested():
-        print_json({"path": path, "clips": used, "left_out": problems, **fitted.to_dict()})
+    print_json({"path": path, "clips": used, "left_out": problems, **fitted.to_dict()})

@@ -34,13 +34,14 @@ def say(text: str = "") -> None:
 
 
 def print_json(value: Any) -> None:
-    """Prints one JSON object on stdout.
+    """Prints one JSON object on stdout if --json was given.
 
     Args:
       value: a mapping or dataclass, nested as it likes; see `jsonable`.
     """
-    text = json.dumps(jsonable(value), indent=2, allow_nan=False)
-    print(text, file=_json_stream or sys.stdout, flush=True)
+    if _json_stream is not None:
+        text = json.dumps(jsonable(value), indent=2, allow_nan=False)
+        print(text, file=_json_stream, flush=True)
 
 
 def jsonable(value: Any) -> Any:

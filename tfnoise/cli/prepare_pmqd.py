@@ -17,15 +17,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from absl import flags
-
-from tfnoise.cli.output import json_requested, print_json, say
+from tfnoise.cli.output import print_json, say
 from tfnoise.cli.progress import Progress
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 
 POSITIONAL = None
-AT_LEAST = 0
 
 _URL_BASE = "https://github.com/Peltarion/pmqd/releases/download/v1.0.0"
 _MOST_SHOWN = 20
@@ -43,7 +40,7 @@ def define_flags(define: FlagDefiner) -> None:
     define.boolean("keep_archive", False, "Keep the audio.tgz that was fetched, else removed once unpacked.")
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> int:
+def main(arguments: list[str], values: FlagValues) -> int:
     """Prepares the folder, and checks that its list fits its audio."""
     from tfnoise.data.clip_list import AUDIO_FOLDER, LIST_NAME
     from tfnoise.data.pmqd_download import ARCHIVE_NAME, PMQD, check_url, read_manifest
@@ -75,18 +72,17 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
         how = "sizes checked" if done.already_complete else "verified"
         say(f"{folder}: {before}: {count} clips, {done.audio_bytes / 1e6:.1f} MB of audio, {how}")
         say(f"Next: bin/correlate --pmqd={folder}")
-    if json_requested():
-        print_json(
-            {
-                **dataclasses.asdict(done),
-                "list": folder / LIST_NAME,
-                "audio": folder / AUDIO_FOLDER,
-                "archive": folder / ARCHIVE_NAME if done.archive_kept else None,
-                "clips": count,
-                "problems": problems,
-                "seconds": time.monotonic() - start_s,
-            }
-        )
+    print_json(
+        {
+            **dataclasses.asdict(done),
+            "list": folder / LIST_NAME,
+            "audio": folder / AUDIO_FOLDER,
+            "archive": folder / ARCHIVE_NAME if done.archive_kept else None,
+            "clips": count,
+            "problems": problems,
+            "seconds": time.monotonic() - start_s,
+        }
+    )
     if problems:
         raise InputError(
             f"{folder}: is as the manifest says, but its list and audio have {len(problems)} problems, "

@@ -23,14 +23,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
 from tfnoise.cli import app
-from tfnoise.cli.output import json_requested, jsonable, print_json, say, table
+from tfnoise.cli.output import jsonable, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.shared_flags import check_writable
 from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs, shared_environment
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import locked
 
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
     from tfnoise.research.experiment import Experiment, Recipe
 
 POSITIONAL = None
-AT_LEAST = 0
 SECTIONS = {
     "rate": "Section: from 0.125 to 2 bits per pixel, by levels, channels and losses (30 trainings more).",
     "noise": "Section: seven families of noise, with MSE and NLPD (12 trainings more).",
@@ -80,7 +77,7 @@ def define_flags(define: FlagDefiner) -> None:
     define.boolean("everything", False, "All sections.")
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> int:
+def main(arguments: list[str], values: FlagValues) -> int:
     """Trains and measures what is missing, and writes the report."""
     train_flags = _parse_train_flags(values.train_flags)
     data = _default_data() if values.data is None else values.data
@@ -154,8 +151,7 @@ def _run(experiment: Experiment, about: dict[str, Any], names: Sequence[str], jo
     say()
     for path in reports:
         say(f"wrote {path}")
-    if json_requested():
-        print_json({**about, "reports": reports, "sections": results})
+    print_json({**about, "reports": reports, "sections": results})
     return 0
 
 

@@ -18,10 +18,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
 import tfnoise
-from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.output import print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.shared_flags import (
     DEFAULT_MODEL,
@@ -31,7 +29,7 @@ from tfnoise.cli.shared_flags import (
     front_end_from_flags,
 )
 from tfnoise.cli.sound_files import FORMATS, targets, write_sound
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from tfnoise.audio import FrontEnd
 
 POSITIONAL = "IN..."
-AT_LEAST = 1
 _SCORED_S = 60
 _PICTURED_FRAMES = 1024
 
@@ -58,7 +55,7 @@ def define_flags(define: FlagDefiner) -> None:
     define_front_end(define, "With --front_end_only")
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> None:
+def main(arguments: list[str], values: FlagValues) -> None:
     """Resynthesises, and shows the scores of the sounds."""
     check_bpp(values.bpp)
     if values.front_end_only and values.bpp is not None:
@@ -83,11 +80,10 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     if not rows:
         raise InputError(problems[0] if len(problems) == 1 else f"no file could be used; {problems[0]}")
     _say(rows, problems)
-    if json_requested():
-        print_json({"files": rows, "left_out": problems, "front_end": front_end.to_dict()})
+    print_json({"files": rows, "left_out": problems, "front_end": front_end.to_dict()})
 
 
-def _load_model(path: str, values: flags.FlagValues) -> Any:
+def _load_model(path: str, values: FlagValues) -> Any:
     if not Path(path).exists() and path == DEFAULT_MODEL:
         remedy = "train one with bin/train and name it with --model, or add --front_end_only"
         raise InputError(f"{path}: there is no such model here; {remedy}")

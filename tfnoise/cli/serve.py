@@ -17,16 +17,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from absl import flags
-
 from tfnoise.cli import coding
 from tfnoise.cli.output import json_requested, print_json, say
 from tfnoise.cli.shared_flags import EXPORT_DIR
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 
 POSITIONAL = None
-AT_LEAST = 0
 
 
 def define_flags(define: FlagDefiner) -> None:
@@ -38,7 +35,7 @@ def define_flags(define: FlagDefiner) -> None:
     define.boolean("batching", False, "Batch requests; all models must be _fixed ones.")
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> int:
+def main(arguments: list[str], values: FlagValues) -> int:
     """Becomes the server, or prints the command that would start one."""
     if values.rest_port == values.grpc_port:
         raise UsageError(f"--rest_port and --grpc_port must differ, not both be {values.rest_port}")

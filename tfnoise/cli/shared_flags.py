@@ -9,9 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ def define_front_end(define: FlagDefiner, subject: str = "Front end") -> None:
     define.boolean("centre", True, "Front end: frames centred on their time, the ends padded with zeros.")
 
 
-def front_end_from_flags(values: flags.FlagValues) -> FrontEnd:
+def front_end_from_flags(values: FlagValues) -> FrontEnd:
     """The front end that the flags of `define_front_end` describe.
 
     Raises:

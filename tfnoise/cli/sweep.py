@@ -28,7 +28,7 @@ from absl import flags
 
 import tfnoise
 from tfnoise.cli import app, shared_flags
-from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.output import print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.sweep_jobs import Job, last_line, run_jobs, shared_environment
 from tfnoise.cli.train import read_finished
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from tfnoise.training.sweep import GridPoint
 
 POSITIONAL = None
-AT_LEAST = 0
 _TRAIN_SCRIPT = Path(__file__).resolve().parents[2] / "bin" / "train"
 
 
@@ -256,9 +255,8 @@ class _Sweep:
             say(f"Next: bin/evaluate --model={','.join(models)} --data=FOLDER_OF_AUDIO")
             say(f"      tensorboard --logdir={self.folder}")
         failed = [training for training in trainings if not training.finished]
-        if json_requested():
-            counts = {"finished": len(trainings) - len(failed), "failed": len(failed)}
-            print_json({"sweep_dir": self.folder, "export_dir": self.export_dir, **counts, "runs": rows})
+        counts = {"finished": len(trainings) - len(failed), "failed": len(failed)}
+        print_json({"sweep_dir": self.folder, "export_dir": self.export_dir, **counts, "runs": rows})
         for training in failed:
             print(
                 f"sweep: {training.point.name} failed: {training.error}; its log is {training.log}, and the "

@@ -21,14 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
 import tfnoise
 from tfnoise.cli import shared_flags
-from tfnoise.cli.output import json_requested, print_json, say, table
+from tfnoise.cli.output import print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.train_flags import define_train_flags, settings_from_flags
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 from tfnoise.files import write_json
 
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from tfnoise.training import Summaries, TrainingRun, TrainingSettings
 
 POSITIONAL = None
-AT_LEAST = 0
 _AUDIO_CLIPS = 3
 """Clips of --val_data that are written to TensorBoard after each epoch."""
 
@@ -67,7 +64,7 @@ class _Job:
     val_data: str | None
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> int:
+def main(arguments: list[str], values: FlagValues) -> int:
     """Trains, exports, and says where everything is."""
     training = tfnoise.training
     # First, since a strategy of several workers must be made before TensorFlow computes anything.
@@ -126,8 +123,7 @@ def _run(job: _Job, strategy: tf.distribute.Strategy) -> int:
         if finished:
             say(f"{run_dir}: this training is finished; the model is in {finished['model']}")
             say("Begin anew with --overwrite, or train another with --name and --seed.")
-            if json_requested():
-                print_json(finished)
+            print_json(finished)
             return 0
     if chief:
         shared_flags.check_writable("run_dir", run_dir)
@@ -169,8 +165,7 @@ def _run(job: _Job, strategy: tf.distribute.Strategy) -> int:
     say(table([*places, ["rate on noise", rate], ["time", time_s]]))
     say(f"Next: bin/evaluate --model={version.parent} --data=FOLDER_OF_AUDIO")
     say(f"      tensorboard --logdir={run_dir / 'logs'}")
-    if json_requested():
-        print_json(finished)
+    print_json(finished)
     return 0
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from absl import flags
-
 from tfnoise.cli import shared_flags
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +69,7 @@ def define_train_flags(define: FlagDefiner) -> None:
     shared_flags.define_front_end(define, "Front end of the model")
 
 
-def settings_from_flags(values: flags.FlagValues, precision: str = "float32") -> TrainingSettings:
+def settings_from_flags(values: FlagValues, precision: str = "float32") -> TrainingSettings:
     """The settings that the flags of `define_train_flags` ask for.
 
     Args:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from absl import flags
+from absl.flags import FlagValues
 
 
 class FlagDefiner:
@@ -17,7 +18,7 @@ class FlagDefiner:
       values: where the flags are defined; nothing is global.
     """
 
-    def __init__(self, values: flags.FlagValues):
+    def __init__(self, values: FlagValues):
         self.string = partial(flags.DEFINE_string, flag_values=values)
         self.integer = partial(flags.DEFINE_integer, flag_values=values)
         self.float = partial(flags.DEFINE_float, flag_values=values)
@@ -35,17 +36,16 @@ class Verb(Protocol):
     light, since `--help` does: what needs TensorFlow or NumPy is imported by the functions that use it.
 
     Attributes:
-      POSITIONAL: how the help names the positional arguments, as "IN..."; None refuses any.
-      AT_LEAST: number of positional arguments that are required.
+      POSITIONAL: how the help names the positional arguments, as "IN...", of which one is required, or
+        "[IN...]"; None refuses any.
     """
 
     POSITIONAL: str | None
-    AT_LEAST: int
 
     def define_flags(self, define: FlagDefiner) -> None:
         """Defines the verb's flags."""
 
-    def main(self, arguments: list[str], values: flags.FlagValues) -> int | None:
+    def main(self, arguments: list[str], values: FlagValues) -> int | None:
         """Does the work with the positional arguments and the parsed flags, which no function below gets.
 
         Returns:
