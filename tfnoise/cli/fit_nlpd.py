@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import tfnoise
 from tfnoise.cli import shared_flags
 from tfnoise.cli.output import print_json, say, table
 from tfnoise.cli.progress import Progress
@@ -50,22 +51,18 @@ def main(arguments: list[str], values: FlagValues) -> None:
 
     import numpy as np
 
-    from tfnoise.data import list_clips
-    from tfnoise.evaluation import clip_images
-    from tfnoise.losses import fit_nlpd, published_parameters, smallest_nlpd_side
-
     side = None if values.neighbourhood == "none" else int(values.neighbourhood)
     if side is None:
         try:
-            published_parameters(values.family, values.scales)
+            tfnoise.losses.published_parameters(values.family, values.scales)
         except ValueError as error:
             raise UsageError(f"--neighbourhood=none keeps the published weights: {error}") from None
-    clips = list_clips(values.data)
-    least = smallest_nlpd_side(values.scales, values.family)
+    clips = tfnoise.data.list_clips(values.data)
+    least = tfnoise.losses.smallest_nlpd_side(values.scales, values.family)
     problems: list[str] = []
 
     def images(progress: Progress) -> Iterator[np.ndarray]:
-        for clip in progress.count(clip_images(clips, front_end)):
+        for clip in progress.count(tfnoise.evaluation.clip_images(clips, front_end)):
             mels, frames, _ = clip.image.shape
             if clip.problem:
                 problems.append(clip.problem)
@@ -77,7 +74,7 @@ def main(arguments: list[str], values: FlagValues) -> None:
 
     with Progress(len(clips), label="fitting", unit="clip") as progress:
         try:
-            fitted = fit_nlpd(images(progress), values.family, values.scales, side)
+            fitted = tfnoise.losses.fit_nlpd(images(progress), values.family, values.scales, side)
         except ValueError as error:
             first = f"; the first problem: {problems[0]}" if problems else ""
             raise InputError(f"{values.data}: cannot be fitted to ({error}){first}") from None

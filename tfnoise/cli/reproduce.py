@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import tfnoise
 from tfnoise.cli import app
 from tfnoise.cli.output import jsonable, print_json, say, table
 from tfnoise.cli.progress import Progress
@@ -85,9 +86,7 @@ def main(arguments: list[str], values: FlagValues) -> int:
     text = " ".join(values.train_flags.split())
     settings = {"budget": values.budget, "seeds": values.seeds, "train_flags": text}
 
-    from tfnoise.data import list_clips
-
-    clips = list_clips(data)
+    clips = tfnoise.data.list_clips(data)
     if len(clips) < 2:
         raise InputError(f"{data}: holds {len(clips)} clip; confidence over clips needs 2 or more")
     folder = Path(values.out)
@@ -193,12 +192,10 @@ def _train(experiment: Experiment, recipes: Sequence[Recipe], at_once: int) -> i
 
 def _check_runs(experiment: Experiment, recipes: Iterable[Recipe]) -> None:
     """Raises InputError where an earlier run is damaged or of another version."""
-    from tfnoise.training import FLAGS_FILE, read_settings
-
     for run_dir in map(experiment.run_dir, recipes):
-        if (run_dir / FLAGS_FILE).exists():
+        if (run_dir / tfnoise.training.FLAGS_FILE).exists():
             try:
-                read_settings(run_dir)
+                tfnoise.training.read_settings(run_dir)
             except InputError as error:
                 reason = str(error).removesuffix("; train anew")
                 raise InputError(f"{reason}; name another --out, or delete {run_dir}") from None

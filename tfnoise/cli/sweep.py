@@ -162,8 +162,6 @@ class _Sweep:
         Raises:
           InputError: one cannot; the message names it.
         """
-        from tfnoise.training import check_same_settings, precision_of
-
         for training in trainings:
             values = _train_flags()
             try:
@@ -172,7 +170,7 @@ class _Sweep:
                     reason = "a grid is trained by one machine; use bin/train on each"
                     raise UsageError(f"--strategy=multi_worker: {reason}")
                 # bin/train chooses when a run begins, and keeps to it.
-                precision = precision_of(training.run_dir) or "float32"
+                precision = tfnoise.training.precision_of(training.run_dir) or "float32"
                 settings = settings_from_flags(values, precision)
             except flags.Error as error:
                 raise UsageError(f"{training.point.name}: {error}") from None
@@ -180,7 +178,7 @@ class _Sweep:
                 raise type(error)(f"{training.point.name}: {error}") from None
             if not self.overwrite and training.run_dir.is_dir() and any(training.run_dir.iterdir()):
                 try:
-                    check_same_settings(settings, training.run_dir)
+                    tfnoise.training.check_same_settings(settings, training.run_dir)
                 except InputError as error:
                     reason = str(error).partition("; ")[0]
                     remedy = "give the flags it was begun with, another --sweep_dir or --name, or --overwrite"
