@@ -129,7 +129,11 @@ def _call(verb: Verb, argv: list[str], values: flags.FlagValues) -> int:
     for flag in flags.FLAGS.flags_by_module_dict()[absl_logging.__name__]:
         if flag.name not in values:
             values[flag.name] = flag
-    arguments = _parse(argv, values)
+    origins = flagfiles.flag_origins(argv[1:])
+    try:
+        arguments = values(argv)[1:]
+    except (flags.Error, ValueError) as error:
+        raise UsageError(_flag_error(error, origins, argv)) from error
     if verb.POSITIONAL is None and arguments:
         raise UsageError(f"unexpected argument {arguments[0]!r}; flags are written --flag=value")
     if verb.POSITIONAL and not verb.POSITIONAL.startswith("[") and not arguments:
@@ -138,15 +142,6 @@ def _call(verb: Verb, argv: list[str], values: flags.FlagValues) -> int:
         absl_logging.set_verbosity(absl_logging.ERROR)
     with output.json_on_stdout() if values.json else contextlib.nullcontext():
         return verb.main(arguments, values) or 0
-
-
-def _parse(argv: list[str], values: flags.FlagValues) -> list[str]:
-    """Parses flags; gives the positional arguments."""
-    origins = flagfiles.flag_origins(argv[1:])
-    try:
-        return values(argv)[1:]
-    except (flags.Error, ValueError) as error:
-        raise UsageError(_flag_error(error, origins, argv)) from error
 
 
 def _asks_for_help(arguments: list[str]) -> bool:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,7 +110,7 @@ def _metadata(settings: dict[str, Any]) -> int:
 
 def _compress(targets: dict[str, Path], served: ServedCodec, codec: Codec, bpp: float | None) -> int:
     def compress(source: str, target: Path, on_progress: Callable[[float], Any]) -> dict[str, Any]:
-        begin_s, duration_s, longest_s = time.monotonic(), coding.seconds_of_sound(source), served.longest_s()
+        duration_s, longest_s = coding.seconds_of_sound(source), served.longest_s()
         if duration_s > longest_s:
             raise InputError(f"{duration_s:.0f} s, and a server takes {longest_s:.0f}; use bin/compress")
         waveform, sample_rate_hz = tfnoise.audio.read(source)
@@ -121,9 +120,7 @@ def _compress(targets: dict[str, Path], served: ServedCodec, codec: Codec, bpp: 
         with replacing(target) as temporary:
             temporary.write_bytes(data)
         on_progress(duration_s)
-        seconds = time.monotonic() - begin_s
-        summary = coding.file_summary(target, codec)
-        return {"source": source, "downmixed": downmixed, "seconds": seconds, **summary}
+        return {"downmixed": downmixed, **coding.file_summary(target, codec)}
 
     rows, problems = coding.each(targets, "compressing", coding.seconds_of_sound, compress)
     if rows:
@@ -136,7 +133,6 @@ def _compress(targets: dict[str, Path], served: ServedCodec, codec: Codec, bpp: 
 
 def _decompress(targets: dict[str, Path], served: ServedCodec, codec: Codec, player: list[str] | None) -> int:
     def decompress(source: str, target: Path, on_progress: Callable[[float], Any]) -> dict[str, Any]:
-        begin_s = time.monotonic()
         try:
             waveform, sample_rate_hz = served.decompress(Path(source).read_bytes(), codec)
         except tfnoise.BitstreamError as error:
@@ -146,12 +142,10 @@ def _decompress(targets: dict[str, Path], served: ServedCodec, codec: Codec, pla
         turned_down_db = write_sound(target, waveform, sample_rate_hz)
         on_progress(len(waveform) / sample_rate_hz)
         return {
-            "source": source,
             "path": str(target),
             "sample_rate_hz": sample_rate_hz,
             "samples": len(waveform),
             "turned_down_db": turned_down_db,
-            "seconds": time.monotonic() - begin_s,
         }
 
     rows, problems = coding.each(targets, "decompressing", coding.seconds_coded, decompress)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tfnoise
-from tfnoise.cli.output import json_requested, print_json, say
+from tfnoise.cli.output import print_json, say
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.shared_flags import DEFAULT_MODEL, EXPORT_DIR, checked_settings
 from tfnoise.cli.sound_files import FORMATS, targets
@@ -162,7 +163,7 @@ def each(
         last call; gives the file's row.
 
     Returns:
-      The rows, and a line for each file that could not be used.
+      The rows, with "source" and "seconds" (of work), and a line for each file that could not be used.
     """
     lengths_s: dict[str, float] = {}
     problems, rows = [], []
@@ -182,8 +183,10 @@ def each(
         for source, length_s in lengths_s.items():
             end_s += length_s
             advance(0.0, file=Path(source).name)
+            begin_s = time.monotonic()
             try:
-                rows.append(work(source, targets[source], advance))
+                row = work(source, targets[source], advance)
+                rows.append({"source": source, **row, "seconds": time.monotonic() - begin_s})
             except _FILE_ERRORS as error:
                 problems.append(named(source, error))
             advance(length_s)
@@ -211,6 +214,5 @@ def finish(rows: list[dict[str, Any]], problems: list[str]) -> int:
         raise InputError(problems[0] + more)
     for problem in problems:
         say(f"skipped: {problem}")
-    if json_requested():
-        print_json({"files": rows, "left_out": problems})
+    print_json({"files": rows, "left_out": problems})
     return 1 if problems else 0

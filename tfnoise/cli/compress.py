@@ -12,20 +12,16 @@ Example:
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from absl import flags
-
 from tfnoise.cli import coding, shared_flags
 from tfnoise.cli.output import say, table
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.files import replacing
 
 POSITIONAL = "IN..."
-AT_LEAST = 1
 _STEREO = 2
 
 
@@ -39,7 +35,7 @@ def define_flags(define: FlagDefiner) -> None:
     define.boolean("force", False, "Replace existing files.")
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> int:
+def main(arguments: list[str], values: FlagValues) -> int:
     """Compresses, and shows the rates."""
     shared_flags.check_bpp(values.bpp)
     shared_flags.use_threads(values.threads)
@@ -50,7 +46,6 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
     def compress(source: str, target: Path, on_progress: Callable[[float], Any]) -> dict[str, Any]:
         from tfnoise.audio import open_sound, to_mono
 
-        begin_s = time.monotonic()
         with open_sound(source) as (info, pieces):
             channels = min(most_channels, info.channels)
             sound = (piece[:, :channels] if channels > 1 else to_mono(piece) for piece in pieces)
@@ -58,9 +53,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
             target.parent.mkdir(parents=True, exist_ok=True)
             with replacing(target) as temporary, open(temporary, "wb") as sink:
                 codec.compress_to(sink, sound, info.sample_rate_hz, channels, bpp, downmixed, on_progress)
-        seconds = time.monotonic() - begin_s
-        summary = coding.file_summary(target, codec)
-        return {"source": source, "downmixed": downmixed, "seconds": seconds, **summary}
+        return {"downmixed": downmixed, **coding.file_summary(target, codec)}
 
     rows, problems = coding.each(targets, "compressing", coding.seconds_of_sound, compress)
     if rows:

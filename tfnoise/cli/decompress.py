@@ -12,17 +12,14 @@ Example:
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
 from tfnoise.cli import coding, shared_flags
 from tfnoise.cli.output import say
 from tfnoise.cli.sound_files import write_pieces
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
     from tfnoise.codec import Codec
 
 POSITIONAL = "IN..."
-AT_LEAST = 1
 
 
 def define_flags(define: FlagDefiner) -> None:
@@ -51,32 +47,25 @@ def define_flags(define: FlagDefiner) -> None:
     define.boolean("force", False, "Replace existing files.")
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> int:
+def main(arguments: list[str], values: FlagValues) -> int:
     """Decompresses, and lists the damage."""
     shared_flags.use_threads(values.threads)
     targets = coding.decoding_targets(arguments, values.output, values.force)
-    on_damage, iterations, precision, model = (
-        values.on_damage,
-        values.iterations,
-        values.precision,
-        values.model,
-    )
     codecs: dict[str, Codec] = {}
 
     def decompress(source: str, target: Path, on_progress: Callable[[float], Any]) -> dict[str, Any]:
         from tfnoise.codec import Codec, read_header
 
-        begin_s = time.monotonic()
         with open(source, "rb") as stream:
             fingerprint = read_header(stream).fingerprint
             if fingerprint not in codecs:
-                path = model or coding.path_of_model(fingerprint)
+                path = values.model or coding.path_of_model(fingerprint)
                 if path is None:
                     remedy = "no model below saved_models has it; name the model with --model"
                     raise InputError(f"it was coded with the model {fingerprint}: {remedy}")
-                codecs[fingerprint] = Codec.load(path, precision)
+                codecs[fingerprint] = Codec.load(path, values.precision)
             stream.seek(0)
-            sound = codecs[fingerprint].decompress_from(stream, on_damage, iterations)
+            sound = codecs[fingerprint].decompress_from(stream, values.on_damage, values.iterations)
             rate_hz = sound.header.sample_rate_hz
             samples = 0
 
@@ -89,13 +78,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> int:
 
             turned_down_db = write_pieces(target, pieces(), rate_hz, sound.header.channels)
         return {
-            "source": source,
             "path": str(target),
             "sample_rate_hz": rate_hz,
             "samples": samples,
             "damage": sound.problems,
             "turned_down_db": turned_down_db,
-            "seconds": time.monotonic() - begin_s,
         }
 
     rows, problems = coding.each(targets, "decompressing", coding.seconds_coded, decompress)

@@ -19,13 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
 import tfnoise
 from tfnoise.cli.output import json_requested, print_json, say, table
 from tfnoise.cli.progress import Progress
 from tfnoise.cli.shared_flags import DEFAULT_MODEL, check_bpp, check_writable, checked_settings
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from tfnoise.evaluation import ClipImage, ModelScores, SoundScores
 
 POSITIONAL = None
-AT_LEAST = 0
 _PICTURE_PREFIX = "clip_"
 
 
@@ -53,7 +50,7 @@ def define_flags(define: FlagDefiner) -> None:
     define.integer("seed", 0, "Random seed (bootstrap intervals and synthesised clips).", lower_bound=0)
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> None:
+def main(arguments: list[str], values: FlagValues) -> None:
     """Scores, and reports scores, skipped clips and written pictures."""
     check_bpp(values.bpp)
     if values.data is None and not values["degradation"].using_default_value:

@@ -91,9 +91,7 @@ def _export_run(folder: Path, destination: _Destination) -> Path:
         raise InputError(f"{run_dir}: has no checkpoint of a trained model yet; resume it with bin/train")
     if run.step < settings.steps and not finished:
         say(f"{run_dir}: at step {run.step} of {settings.steps}; the training is not finished")
-    uses_natural = settings.early_stop > 0 or settings.export == "best"
-    if finished:
-        uses_natural = bool(finished.get("uses_natural_data"))
+    uses_natural = finished.get("uses_natural_data", settings.early_stop > 0 or settings.export == "best")
     record = {**tfnoise.training.run_record(settings, uses_natural), "steps": run.step}
     model, model_folder = run.final_model(), destination.folder(run_dir.name)
     return tfnoise.serving.export_model(model, settings.front_end, model_folder, record, destination.frames)
@@ -112,11 +110,7 @@ def _export_again(model: str, destination: _Destination, overwrite: bool) -> Pat
 
 
 def _best_of_sweep(folder: Path) -> Path:
-    """The finished run with the least error on natural audio, or if all have one loss on noise.
-
-    Raises:
-      InputError: no run is finished, or no figure compares them.
-    """
+    """The finished run with the least error on natural audio, or if all have one loss on noise."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the folder of a training run or of a sweep")
     runs = [run for run in sorted(folder.iterdir()) if (run / tfnoise.training.FLAGS_FILE).is_file()]

@@ -42,11 +42,7 @@ def define_flags(define: FlagDefiner) -> None:
 def main(arguments: list[str], values: FlagValues) -> None:
     """Fits, and shows the parameters."""
     path = Path(values.output)
-    if path.is_dir():
-        raise UsageError(f"--output={path}: is a folder; name a file in it, as {path / 'nlpd.json'}")
-    if path.exists() and not values.overwrite:
-        raise InputError(f"--output={path}: exists; name another file or add --overwrite")
-    shared_flags.check_writable("output", path.parent)
+    shared_flags.check_new_file("output", path, values.overwrite, "nlpd.json")
     front_end = shared_flags.front_end_from_flags(values)
 
     import numpy as np

@@ -38,18 +38,15 @@ def render(command: str, doc: str | None, positional: str | None, values: flags.
     sections.append("Usage:\n  " + " ".join([command, "[flags]"] + ([positional] if positional else [])))
     if example:
         sections.append("Example:\n" + textwrap.indent(example, "  "))
-    for title, group in _groups(values):
-        sections.append("\n".join([f"{title}:"] + [_render_flag(flag, width) for flag in group]))
+    # The verb's own flags, then those of many verbs, each in the order of definition.
+    groups: dict[str, list[flags.Flag]] = {"Flags": [], "General flags": []}
+    for module, group in values.flags_by_module_dict().items():
+        groups["General flags" if module in _GENERAL else "Flags"] += group
+    for title, group in groups.items():
+        if group:
+            sections.append("\n".join([f"{title}:"] + [_render_flag(flag, width) for flag in group]))
     sections[-1] += "\n" + _entry("--flagfile", "Read flags from this file, one --flag=value a line.", width)
     return "\n\n".join(sections) + "\n"
-
-
-def _groups(values: flags.FlagValues) -> list[tuple[str, list[flags.Flag]]]:
-    """The verb's own flags, then those of many verbs, each in the order of definition."""
-    titles: dict[str, list[flags.Flag]] = {"Flags": [], "General flags": []}
-    for module, group in values.flags_by_module_dict().items():
-        titles["General flags" if module in _GENERAL else "Flags"] += group
-    return [(title, group) for title, group in titles.items() if group]
 
 
 def _render_flag(flag: flags.Flag, width: int) -> str:

@@ -14,18 +14,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
 from tfnoise.cli import coding
 from tfnoise.cli.output import say, table
-from tfnoise.cli.verb import FlagDefiner
+from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.errors import InputError
 
 if TYPE_CHECKING:
     from tfnoise.codec import Codec, Header
 
 POSITIONAL = "IN..."
-AT_LEAST = 1
 
 
 def define_flags(define: FlagDefiner) -> None:
@@ -33,7 +30,7 @@ def define_flags(define: FlagDefiner) -> None:
     define.boolean("blocks", False, "Show the blocks of each file. (default: only of a single file)")
 
 
-def main(arguments: list[str], values: flags.FlagValues) -> int:
+def main(arguments: list[str], values: FlagValues) -> int:
     """Shows what files hold."""
     rows, problems = [], []
     codecs: dict[str, Codec | None] = {}

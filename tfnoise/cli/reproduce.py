@@ -213,11 +213,7 @@ def _job(experiment: Experiment, recipe: Recipe) -> Job:
 
 
 def _parse_train_flags(text: str) -> dict[str, str]:
-    """The values of --train_flags by flag.
-
-    Raises:
-      UsageError: it is not written as --flag=value --flag=value.
-    """
+    """The values of --train_flags by flag."""
     values = {}
     for part in text.split():
         match = re.fullmatch(r"--(\w+)=(.+)", part)
@@ -239,11 +235,7 @@ def _default_data() -> str:
 
 @contextlib.contextmanager
 def _only_process(folder: Path) -> Iterator[None]:
-    """Checks that the folder is new or an experiment's, and keeps other processes out of it.
-
-    Raises:
-      InputError: it holds something else, or is in use.
-    """
+    """Checks that the folder is new or an experiment's, and keeps other processes out of it."""
     if folder.is_dir() and not (folder / EXPERIMENT_FILE).is_file():
         others = sorted(entry.name for entry in folder.iterdir() if entry.name != _LOCK_FILE)
         if others:
@@ -260,11 +252,7 @@ def _only_process(folder: Path) -> Iterator[None]:
 
 
 def _read_experiment(folder: Path) -> dict[str, Any] | None:
-    """What an experiment was begun with; None if the folder is new.
-
-    Raises:
-      InputError: it is of another version, or damaged.
-    """
+    """What an experiment was begun with; None if the folder is new."""
     path = folder / EXPERIMENT_FILE
     if not path.is_file():
         return None

@@ -65,12 +65,9 @@ def use_threads(count: int | None) -> None:
 
 
 def define_plot(define: FlagDefiner, stem: str, kinds: str = "") -> None:
-    """Defines --plot and --overwrite of a verb that draws one picture.
+    """Defines --plot, whose default is STEM.png, and --overwrite of a verb that draws one picture.
 
-    Args:
-      define: defines the flags.
-      stem: of the default file name.
-      kinds: kinds of work that draw it, before the help's text, as "codec: "; "" for all.
+    `kinds` stands before the help's text: the kinds of work that draw it, as "codec: "; "" for all.
     """
     default = f"(default: {stem}.png, or the next free name)"
     define.string("plot", None, f"{kinds}PNG file for the picture; empty for none. {default}")
@@ -78,12 +75,7 @@ def define_plot(define: FlagDefiner, stem: str, kinds: str = "") -> None:
 
 
 def picture_path(plot: str | None, overwrite: bool, stem: str) -> Path | None:
-    """The file of the picture that the flags of `define_plot` name, checked to be writable; None for none.
-
-    Raises:
-      UsageError: it is a folder or no .png.
-      InputError: it exists, or cannot be written.
-    """
+    """The file of the picture that the flags of `define_plot` name, checked to be writable; None for none."""
     if plot == "":
         return None
     if plot is None:
@@ -93,12 +85,22 @@ def picture_path(plot: str | None, overwrite: bool, stem: str) -> Path | None:
         path = Path(plot)
         if path.suffix.lower() != ".png":
             raise UsageError(f"--plot={path}: must end in .png")
-        if path.is_dir():
-            raise UsageError(f"--plot={path}: is a folder; name a file in it, as {path / stem}.png")
-        if path.exists() and not overwrite:
-            raise InputError(f"--plot={path}: exists; name another file or add --overwrite")
-    check_writable("plot", path.parent)
+    check_new_file("plot", path, overwrite, f"{stem}.png")
     return path
+
+
+def check_new_file(flag: str, path: Path, overwrite: bool, example: str) -> None:
+    """Checks that a file can be written, and does not exist unless --overwrite was given.
+
+    Raises:
+      UsageError: it is a folder; the message tells to name a file in it, as `example`.
+      InputError: it exists, or its folder cannot be written to.
+    """
+    if path.is_dir():
+        raise UsageError(f"--{flag}={path}: is a folder; name a file in it, as {path / example}")
+    if path.exists() and not overwrite:
+        raise InputError(f"--{flag}={path}: exists; name another file or add --overwrite")
+    check_writable(flag, path.parent)
 
 
 def check_writable(flag: str, folder: Path) -> None:
@@ -117,11 +119,7 @@ def check_writable(flag: str, folder: Path) -> None:
 
 
 def check_model_name(name: str, shipped: bool = False) -> None:
-    """Checks --name, of a model's folder below --export_dir.
-
-    Args:
-      name: the flag's value.
-      shipped: whether it is the shipped model of that name itself.
+    """Checks --name, of a model's folder below --export_dir; `shipped`: it may be a shipped model's.
 
     Raises:
       UsageError: it is a path, a bare number, which is a version, or the name of a shipped model.
@@ -144,10 +142,6 @@ def check_bpp(bpp: float | None) -> None:
 
 def checked_settings(path: str, bpp: float | None) -> dict[str, Any]:
     """The settings of a model that can code spectrograms, at a rate if one is requested.
-
-    Args:
-      path: as --model gives it.
-      bpp: as --bpp gives it.
 
     Raises:
       InputError: there is no such model, or it codes images of several channels.

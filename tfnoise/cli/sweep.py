@@ -142,14 +142,7 @@ class _Training:
 
 @dataclass(frozen=True)
 class _Sweep:
-    """Where a grid's trainings go, and how they are run.
-
-    Attributes:
-      folder: of the runs and logs.
-      export_dir: of the models.
-      jobs: trainings at once.
-      overwrite: whether all are begun anew.
-    """
+    """Where a grid's runs and logs go, and its models; trainings at once; whether all are begun anew."""
 
     folder: Path
     export_dir: Path
@@ -157,11 +150,7 @@ class _Sweep:
     overwrite: bool
 
     def check(self, trainings: Sequence[_Training]) -> None:
-        """Checks before the first training that all of them can begin, and which are finished.
-
-        Raises:
-          InputError: one cannot; the message names it.
-        """
+        """Checks before the first training that all of them can begin, and which are finished."""
         for training in trainings:
             values = _train_flags()
             try:
@@ -228,16 +217,10 @@ class _Sweep:
             return run_jobs(jobs, self.jobs, environment, on_start, on_end)
 
     def _command(self, training: _Training) -> tuple[str, ...]:
-        return (
-            sys.executable,
-            str(_TRAIN_SCRIPT),
-            *training.arguments(),
-            f"--name={training.point.name}",
-            f"--run_dir={training.run_dir}",
-            f"--export_dir={self.export_dir}",
-            "--json",
-            *(["--overwrite"] if self.overwrite else []),
-        )
+        places = [f"--run_dir={training.run_dir}", f"--export_dir={self.export_dir}"]
+        own = [*training.arguments(), f"--name={training.point.name}", *places, "--json"]
+        more = ["--overwrite"] if self.overwrite else []
+        return (sys.executable, str(_TRAIN_SCRIPT), *own, *more)
 
     def report(self, trainings: Sequence[_Training]) -> int:
         """Prints the table, the JSON and what failed; returns the exit status."""

@@ -170,11 +170,7 @@ def _run(job: _Job, strategy: tf.distribute.Strategy) -> int:
 
 
 def _validation_clips(folder: str, settings: TrainingSettings) -> list[Clip]:
-    """The clips of a folder that can be scored; the others are reported.
-
-    Raises:
-      InputError: there is none.
-    """
+    """The clips of a folder that can be scored, at least one; the others are reported."""
     clips = tfnoise.data.list_clips(folder)
     # A line a clip, "" for those that can be scored; their images would fill the memory.
     problems = [image.problem for image in tfnoise.evaluation.clip_images(clips, settings.front_end)]
@@ -244,9 +240,9 @@ def _bpp_on_noise(version: Path, settings: TrainingSettings) -> float:
     size = settings.patch_size
     noise = tfnoise.data.noise_images(size, size, 64, settings.seed, first_image=2**62, family=settings.noise)
     bits = module.bits_by_step(module.analyse(next(iter(noise)))).numpy()
-    column = 0
-    if settings.bottleneck != "levels":
-        column = int(np.argmin(np.abs(tfnoise.codec.step_grid() - 1)))
+    # Fixed levels have no steps.
+    levels = settings.bottleneck == "levels"
+    column = 0 if levels else int(np.argmin(np.abs(tfnoise.codec.step_grid() - 1)))
     return float(bits[:, column].mean() / size**2)
 
 
