@@ -64,11 +64,7 @@ _TENSORFLOW_ERRORS = (
 
 
 def run(verb: str | Verb) -> NoReturn:
-    """Runs a verb with the command line and exits with its status.
-
-    Args:
-      verb: name of a module of `tfnoise.cli`, as "train", or such a module.
-    """
+    """Runs a verb, by the name of its module in `tfnoise.cli` or such a module, and exits with its status."""
     for stream in (sys.stdout, sys.stderr):
         # File names may hold bytes that are no text; printing one must not end a run.
         if hasattr(stream, "reconfigure"):
@@ -81,12 +77,7 @@ def run(verb: str | Verb) -> NoReturn:
 def call(verb: Verb, argv: Sequence[str]) -> int:
     """Runs a verb in this process, with flags of its own; no global flag is defined, read or changed.
 
-    Args:
-      verb: the module.
-      argv: command line, beginning with the script's path.
-
-    Returns:
-      The exit status; an error is one line on stderr.
+    `argv` begins with the script's path. Returns the exit status; an error is one line on stderr.
     """
     argv = list(argv)
     script = os.path.basename(argv[0]) or "tfnoise"

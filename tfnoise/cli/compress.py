@@ -22,7 +22,6 @@ from tfnoise.cli.verb import FlagDefiner, FlagValues
 from tfnoise.files import replacing
 
 POSITIONAL = "IN..."
-_STEREO = 2
 
 
 def define_flags(define: FlagDefiner) -> None:
@@ -41,7 +40,7 @@ def main(arguments: list[str], values: FlagValues) -> int:
     shared_flags.use_threads(values.threads)
     targets = coding.coding_targets(arguments, values.output, values.force)
     codec = coding.codec_to_compress(values.model, values.bpp)
-    bpp, most_channels = values.bpp, _STEREO if values.stereo else 1
+    bpp, most_channels = values.bpp, 2 if values.stereo else 1
 
     def compress(source: str, target: Path, on_progress: Callable[[float], Any]) -> dict[str, Any]:
         from tfnoise.audio import open_sound, to_mono

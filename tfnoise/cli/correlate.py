@@ -29,13 +29,6 @@ if TYPE_CHECKING:
     from tfnoise.evaluation.correlation import Agreement
 
 POSITIONAL = None
-_TITLES = {
-    "mse": "MSE",
-    "ssim": "SSIM",
-    "nlpd_2016": "NLPD 2016",
-    "nlpd_2017": "NLPD 2017",
-    "nlpd_fitted": "NLPD fitted",
-}
 _SHOWN_PROBLEMS = 10
 _FEW_REFERENCES = 10
 
@@ -121,7 +114,9 @@ def main(arguments: list[str], values: FlagValues) -> None:
 
 
 def _title(name: str) -> str:
-    return _TITLES.get(name) or name.upper().replace("MS_SSIM_", "MS-SSIM-")
+    """As MSE, MS-SSIM-4 and NLPD fitted."""
+    family, _, variant = name.partition("nlpd_")
+    return f"NLPD {variant}" if variant else family.upper().replace("_", "-")
 
 
 def _say(agreements: dict[str, Agreement], references: int, problems: list[str]) -> None:

@@ -13,10 +13,7 @@ _DIRECTIVE = re.compile(r"^--?flagfile(?:=(?P<path>.*))?$")
 
 
 def flag_origins(arguments: Sequence[str]) -> dict[str, str]:
-    """Reads the flagfiles named in `arguments`, and those that they name.
-
-    Args:
-      arguments: of the command line, without the script's name.
+    """Reads the flagfiles named in `arguments` of the command line, and those that they name.
 
     Returns:
       Where each flag that a flagfile sets is set last: flag to "FILE:LINE". Switches are under both of their

@@ -24,14 +24,7 @@ def split_doc(doc: str | None) -> tuple[str, str]:
 
 
 def render(command: str, doc: str | None, positional: str | None, values: flags.FlagValues) -> str:
-    """The help text of a verb, ending in a newline.
-
-    Args:
-      command: how the script is called, "bin/train".
-      doc: the verb's docstring.
-      positional: the arguments beside flags, as "IN...", or None.
-      values: the flags.
-    """
+    """The help of a verb called as `command`, "bin/train": its docstring, positional arguments, flags."""
     description, example = split_doc(doc)
     width = max(60, min(shutil.get_terminal_size().columns, 110))
     sections = [f"{command}: {description}" if description else command]

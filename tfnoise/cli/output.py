@@ -34,24 +34,16 @@ def say(text: str = "") -> None:
 
 
 def print_json(value: Any) -> None:
-    """Prints one JSON object on stdout if --json was given.
-
-    Args:
-      value: a mapping or dataclass, nested as it likes; see `jsonable`.
-    """
+    """Prints a mapping or dataclass as one JSON object on stdout, by `jsonable`, if --json was given."""
     if _json_stream is not None:
         text = json.dumps(jsonable(value), indent=2, allow_nan=False)
         print(text, file=_json_stream, flush=True)
 
 
 def jsonable(value: Any) -> Any:
-    """Makes of a value what JSON can hold.
+    """What JSON can hold of mappings, sequences, sets, dataclasses, paths, strings, numbers, arrays, tensors.
 
-    Args:
-      value: of mappings, sequences, sets, dataclasses, paths, strings, numbers, NumPy arrays and tensors.
-
-    Returns:
-      The same in dicts, lists, strings and numbers; NaN and infinities, which JSON lacks, become None.
+    NaN and infinities, which JSON lacks, become None.
 
     Raises:
       TypeError: the value holds something else.

@@ -139,8 +139,8 @@ def _run(experiment: Experiment, about: dict[str, Any], names: Sequence[str], jo
     for name in names:
         say(f"measuring: {sections[name].title}")
         write_json(jsonable(sections[name].measurement(experiment)), folder / f"{name}.json")
-    results = {name: read_json(folder / f"{name}.json") for name in sections}
-    results = {name: result for name, result in results.items() if result is not None}
+    stored = {name: read_json(folder / f"{name}.json") for name in sections}
+    results = {name: result for name, result in stored.items() if result is not None}
     chapters = [sections[name].chapter(result) for name, result in results.items()]
     remarks = [f"Skipped: {problem}" for problem in experiment.skipped]
     reports = write_report(experiment.folder, about, results, chapters, remarks)

@@ -129,7 +129,7 @@ class _Resynthesis:
         """Writes one file's sound, and picture; returns its entry of the report."""
         import numpy as np
 
-        from tfnoise.audio import read, recording_to_image, resample, to_mono
+        from tfnoise.audio import read, recording_to_image, resample, to_mono, waveform_chunks
         from tfnoise.audio.resample import fitted
         from tfnoise.codec.blocks import code_in_blocks
 
@@ -145,7 +145,12 @@ class _Resynthesis:
         row.update(channels=samples.shape[1], sample_rate_hz=rate_hz)
 
         def synthesise(image: np.ndarray) -> np.ndarray:
-            return self._synthesise(image, reference_db, len(original), Path(source).name)
+            pieces, done, length = [], 0, len(original)
+            for piece in waveform_chunks(image, reference_db, front_end, self.iterations, length):
+                pieces.append(piece)
+                done += len(piece)
+                self.progress.update(0, file=Path(source).name, done=f"{100 * done // length} %")
+            return np.concatenate(pieces)
 
         sounds = {}
         if model is None or self.picture:
@@ -165,18 +170,6 @@ class _Resynthesis:
         row["turned_down_db"] = write_sound(target, written, rate_hz)
         row["seconds"] = time.monotonic() - begin_s
         return row
-
-    def _synthesise(self, image: np.ndarray, reference_db: float, samples: int, name: str) -> np.ndarray:
-        import numpy as np
-
-        from tfnoise.audio import waveform_chunks
-
-        pieces, done = [], 0
-        for piece in waveform_chunks(image, reference_db, self.front_end, self.iterations, samples):
-            pieces.append(piece)
-            done += len(piece)
-            self.progress.update(0, file=name, done=f"{100 * done // samples} %")
-        return np.concatenate(pieces)
 
 
 def _draw(

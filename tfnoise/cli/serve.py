@@ -28,8 +28,7 @@ POSITIONAL = None
 
 def define_flags(define: FlagDefiner) -> None:
     """Defines the flags of bin/serve."""
-    folder = "Folder of the models. (default: saved_models, else the shipped ones)"
-    define.string("export_dir", None, folder)
+    define.string("export_dir", None, "Folder of the models. (default: saved_models, else the shipped ones)")
     define.integer("rest_port", 8501, "Port of the REST interface.", lower_bound=1, upper_bound=65535)
     define.integer("grpc_port", 8500, "Port of the gRPC interface.", lower_bound=1, upper_bound=65535)
     define.boolean("batching", False, "Batch requests; all models must be _fixed ones.")

@@ -22,13 +22,7 @@ _LOG_END_BYTES = 20_000
 
 @dataclass(frozen=True)
 class Job:
-    """A process to be.
-
-    Attributes:
-      name: for people.
-      command: the program and its arguments.
-      log: file that its stderr is appended to, and that is locked while it runs.
-    """
+    """A process to be; its stderr is appended to the file `log`, which is locked while it runs."""
 
     name: str
     command: tuple[str, ...]

@@ -249,11 +249,7 @@ def _bpp_on_noise(version: Path, settings: TrainingSettings) -> float:
 def read_finished(
     run_dir: Path, remedy: str = "begin anew with --overwrite or another --name"
 ) -> dict[str, Any] | None:
-    """The report of a finished training; None if it is not finished.
-
-    Raises:
-      InputError: it is damaged; the message ends with the remedy.
-    """
+    """The report of a finished training, None if it is not; InputError, with the remedy, if it is damaged."""
     path = run_dir / tfnoise.training.FINISHED_FILE
     if not path.is_file():
         return None

@@ -237,12 +237,7 @@ class Experiment:
         return {name: np.array(values, np.float64) for name, values in stored["scores"].items()}
 
     def means(self, recipe: Recipe, which: np.ndarray | None = None) -> dict[str, Any]:
-        """Means of `scores`, and the largest rate as "bpp_max".
-
-        Args:
-          recipe: of the model.
-          which: of which clips, bool `[clips]`; None: all.
-        """
+        """Means of `scores` over the clips `which`, bool `[clips]`, or all; the largest rate, "bpp_max"."""
         scores = self.scores(recipe)
         if which is not None:
             scores = {name: values[which] for name, values in scores.items()}
@@ -261,16 +256,10 @@ class Experiment:
         return {name: float(np.nanmean(_column(clips, name))) for name in evaluation.METRICS}
 
     def calibrated_mse(self, recipe: Recipe, which: np.ndarray) -> np.ndarray:
-        """The MSE of clips after the one slope and offset for all their pixels that fit best.
+        """The MSE of clips after the one slope and offset for all their pixels that fit best, float64.
 
-        A model may be right but for its brightness, as BatchNorm's averages make it.
-
-        Args:
-          recipe: of the model.
-          which: of which clips, bool `[clips]`.
-
-        Returns:
-          float64, one a clip of `which`.
+        A model may be right but for its brightness, as BatchNorm's averages make it. The clips are `which`,
+        bool `[clips]`.
         """
         self.log(f"calibrating {recipe.name}")
         originals = [self.images[index].image for index in np.flatnonzero(which)]

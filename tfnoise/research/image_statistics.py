@@ -21,11 +21,7 @@ Histogram = tuple[np.ndarray, np.ndarray]
 
 
 def tiles(image: np.ndarray, side: int) -> np.ndarray:
-    """Squares of `side` pixels, row by row, from the middle of an image: `[tiles, side, side, 1]`.
-
-    Args:
-      image: `[height, width, 1]`.
-      side: pixels.
+    """Squares `[tiles, side, side, 1]`, row by row, from the middle of an image `[height, width, 1]`.
 
     >>> tiles(np.zeros([70, 100, 1]), 32).shape
     (6, 32, 32, 1)
@@ -44,9 +40,6 @@ def cells(images: Iterable[np.ndarray]) -> np.ndarray:
 
 def calibration(original: np.ndarray, decoded: np.ndarray) -> tuple[float, float]:
     """The slope and offset such that slope * decoded + offset has the least mean squared error.
-
-    Args:
-      original, decoded: floats of one shape, pixel by pixel.
 
     >>> slope, offset = calibration(np.array([0.0, 1.0, 2.0]), np.array([1.0, 1.5, 2.0]))
     >>> round(slope, 6), round(offset, 6)
@@ -156,11 +149,7 @@ def _spectrum_db(images: np.ndarray) -> np.ndarray:
 
 
 def distances(a: Mapping[str, Any], b: Mapping[str, Any], top_db: float) -> dict[str, float]:
-    """How far two sets of images of one size are apart, by their `statistics`; less is nearer.
-
-    Args:
-      a, b: statistics of the sets.
-      top_db: decibels between an image's 0 and 1.
+    """How far two sets of images of one size, `top_db` between 0 and 1, are apart by their `statistics`.
 
     Returns:
       Root mean square differences in dB as "level_db", "along_time_db" and "along_frequency_db"; of the

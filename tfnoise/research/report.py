@@ -128,14 +128,7 @@ def line_chart(
 
 
 def html_page(title: str, paragraphs: Sequence[str], chapters: Sequence[Chapter], folder: Path) -> str:
-    """A page with all pictures and sounds inside.
-
-    Args:
-      title: of the page.
-      paragraphs: plain text that stands before the chapters.
-      chapters: in their order.
-      folder: where pictures and sounds lie.
-    """
+    """A page with all pictures and sounds, of `folder`, inside; paragraphs stand before the chapters."""
     headings = [html.escape(chapter.heading) for chapter in chapters]
     links = "".join(f'<a href="#s{place}">{heading}</a>' for place, heading in enumerate(headings))
     lines = [f"<p>{html.escape(text)}</p>" for text in paragraphs]
@@ -212,7 +205,7 @@ def write_report(
     chapters: Sequence[Chapter],
     remarks: Sequence[str],
 ) -> list[Path]:
-    """Writes report.html, report.md and report.json.
+    """Writes report.html, report.md and report.json to an experiment's folder; returns their paths.
 
     Args:
       folder: of the experiment.
@@ -220,9 +213,6 @@ def write_report(
       results: what each section measured, by its name.
       chapters: the results as tables, pictures and sounds.
       remarks: a line for each clip that was skipped.
-
-    Returns:
-      The paths of the three.
 
     Raises:
       OSError: the folder cannot be written to.

@@ -2,13 +2,7 @@
 
 from tfnoise.signals import Stopped
 from tfnoise.training.checkpoints import UnusableRun
-from tfnoise.training.run import (
-    TrainingDiverged,
-    TrainingRun,
-    compiled_model,
-    run_record,
-    uses_natural_audio,
-)
+from tfnoise.training.run import TrainingDiverged, TrainingRun, compiled_model, run_record, uses_natural_audio
 from tfnoise.training.settings import (
     FINISHED_FILE,
     FLAGS_FILE,

@@ -12,8 +12,7 @@ import tensorflow as tf
 from tfnoise.errors import InputError
 from tfnoise.training.strategies import LOST_WORKER
 
-CHECKPOINTS_FOLDER = "checkpoints"
-KEPT_CHECKPOINTS = 3
+_KEPT = 3
 _LAST, _BEST = "step", "best"
 
 
@@ -38,16 +37,14 @@ class Checkpoints:
         self, checkpoint: tf.train.Checkpoint, run_dir: Path, chief: bool = True, partly: bool = False
     ):
         self._checkpoint, self._chief, self._partly = checkpoint, chief, partly
-        self._folder = run_dir / CHECKPOINTS_FOLDER
+        self._folder = run_dir / "checkpoints"
         # The others write because the chief cannot collect their shares of variables otherwise.
         self._scratch = None if chief else tempfile.mkdtemp(prefix="tfnoise-worker-")
         folder = Path(self._scratch or self._folder)
         if chief:
             for leftover in self._folder.glob("*_temp"):
                 shutil.rmtree(leftover, ignore_errors=True)
-        self._last = tf.train.CheckpointManager(
-            checkpoint, str(folder), KEPT_CHECKPOINTS, checkpoint_name=_LAST
-        )
+        self._last = tf.train.CheckpointManager(checkpoint, str(folder), _KEPT, checkpoint_name=_LAST)
         self._best = tf.train.CheckpointManager(checkpoint, str(folder / _BEST), 1, checkpoint_name=_BEST)
 
     @property
@@ -56,13 +53,7 @@ class Checkpoints:
         return next(reversed(self._paths()), None)
 
     def restore_newest(self, tell: Callable[[str], None]) -> bool:
-        """Restores the newest checkpoint that can be read.
-
-        Args:
-          tell: called with a line for each that is damaged.
-
-        Returns:
-          Whether there was one.
+        """Restores the newest checkpoint that can be read, if there is one; tells of each that is damaged.
 
         Raises:
           UnusableRun: all are damaged.

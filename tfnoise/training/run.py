@@ -296,12 +296,7 @@ def _optimizer(settings: TrainingSettings) -> tf.keras.optimizers.Optimizer:
 
 
 def initialise_from(folder: Path, model: Autoencoder, settings: TrainingSettings) -> None:
-    """Gives a built model the weights that another run ended with.
-
-    Args:
-      folder: of the other run.
-      model: built with these settings.
-      settings: `start_parts` says whether all parts or the analysis transform alone.
+    """Gives a model, built with these settings, the weights that the run in `folder` ended with.
 
     Raises:
       InputError: there is no such run, or its network is another.
@@ -325,14 +320,10 @@ def initialise_from(folder: Path, model: Autoencoder, settings: TrainingSettings
 
 
 def run_record(settings: TrainingSettings, natural: bool = False) -> dict[str, Any]:
-    """What an exported model records of its training.
+    """What a model records of its training; `natural`: natural audio chose its end or what is exported.
 
     >>> run_record(TrainingSettings(epochs=2, steps_per_epoch=10))["steps"]
     20
-
-    Args:
-      settings: of the training.
-      natural: whether natural audio decided when it ended or what is exported.
     """
     uses_natural = natural or uses_natural_audio(settings)
     return {**settings.to_dict(), "steps": settings.steps, "uses_natural_data": uses_natural}

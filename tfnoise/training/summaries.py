@@ -93,11 +93,7 @@ class Summaries:
         """Curves of a training step's logs, the learning rate and the speed.
 
         The speed is that of the steps since the last call, less what was `paused`: the time of a step in ms,
-        and images a second.
-
-        Args:
-          step: of the training.
-          values: by name; a `learning_rate` among them stands for that of the model's optimizer.
+        and images a second. A `learning_rate` among the values stands for that of the model's optimizer.
         """
         values = {"learning_rate": float(self._model.optimizer.learning_rate), **values}
         now_s = time.monotonic() - self._paused_s
@@ -131,11 +127,7 @@ class Summaries:
     ) -> None:
         """A clip's picture, in s, Hz and dB, and its sound: of the front end alone, once, and reconstructed.
 
-        Args:
-          step: of the training.
-          name: of the clip.
-          image, reconstruction: `[mels, frames, 1]` in [0, 1].
-          reference_db: dB, what their 1 stands for.
+        Both images are `[mels, frames, 1]` in [0, 1], whose 1 stands for `reference_db`.
         """
         front_end = self._settings.front_end
         image, reconstruction = np.asarray(image), np.asarray(reconstruction)
@@ -181,12 +173,9 @@ def _as_markdown(values: dict[str, Any]) -> str:
 
 
 class Subject(NamedTuple):
-    """Images that are looked at throughout a training; of a sound if there is a reference in dB.
+    """Images `[batch, height, width, 1]` in [0, 1] that are looked at throughout a training.
 
-    Attributes:
-      name: in the names of curves and pictures.
-      images: float32 `[batch, height, width, 1]` in [0, 1]; the first is pictured.
-      reference_db: what the first one's 1 stands for.
+    The first is pictured; it is a sound's if `reference_db` says what its 1 stands for.
     """
 
     name: str
@@ -212,11 +201,7 @@ def subjects_of(settings: TrainingSettings) -> list[Subject]:
 def row_of_images(image: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
     """Original, reconstruction and absolute error side by side, white between them, as images and not sound.
 
-    Args:
-      image, reconstruction: float32 `[height, width, 1]` in [0, 1].
-
-    Returns:
-      float32 `[height, 3 width + 4, 1]`.
+    Of float32 `[height, width, 1]` in [0, 1] it makes `[height, 3 width + 4, 1]`.
     """
     gap = np.ones((image.shape[0], _GAP, 1), np.float32)
     return np.concatenate([image, gap, reconstruction, gap, np.abs(image - reconstruction)], axis=1)
@@ -227,13 +212,7 @@ def spectrogram_picture(
 ) -> np.ndarray:
     """A spectrogram, its reconstruction and the error, with axes in seconds and Hz and scales in dB.
 
-    Args:
-      image, reconstruction: float32 `[mels, frames, 1]` in [0, 1].
-      front_end: the settings of both.
-      title: of the whole.
-
-    Returns:
-      uint8 `[height, width, 3]`, 460 by 1,390 pixels.
+    Of float32 `[mels, frames, 1]` in [0, 1] it makes uint8 `[height, width, 3]`, 460 by 1,390 pixels.
     """
     error = float(np.mean(np.square(image - reconstruction)))
     panels = (
@@ -262,13 +241,8 @@ def symbols_of(model: Autoencoder, latent: tf.Tensor) -> tf.Tensor:
 def symbol_entropy(symbols: tf.Tensor) -> tf.Tensor:
     """The entropy of the symbols' empirical distribution in each channel, as a mean over channels.
 
-    It is 0 where every channel has one symbol only, and never above log2 of the symbols a channel.
-
-    Args:
-      symbols: integers `[..., channels]`.
-
-    Returns:
-      Bits per symbol, a float32 scalar.
+    Of integers `[..., channels]`: bits per symbol, a float32 scalar, 0 where every channel has one symbol
+    only, and never above log2 of the symbols a channel.
     """
     by_channel = tf.transpose(tf.reshape(symbols, [-1, tf.shape(symbols)[-1]]))
     ranked = tf.sort(by_channel, axis=-1)

@@ -16,12 +16,9 @@ Value = Union[bool, int, float, str]
 
 @dataclass(frozen=True)
 class GridPoint:
-    """A training of a grid.
+    """A training of a grid: the name of its run and model, safe as a folder's, and its values of settings.
 
-    Attributes:
-      name: of its run and its model, safe as a folder's name.
-      axes: its values of the settings that differ within the grid.
-      values: its values of all settings of the grid.
+    `axes` are those that differ within the grid, `values` all.
     """
 
     name: str
@@ -30,7 +27,7 @@ class GridPoint:
 
 
 def grid(choices: Mapping[str, Sequence[Value]], prefix: str | None, only_name: str) -> list[GridPoint]:
-    """All combinations of the settings' values; the last setting's values change fastest.
+    """All combinations of the settings' values, named by those of the axes; the last one's change fastest.
 
     >>> [point.name for point in grid({"loss": ["mse", "nlpd"], "seed": [0, 1]}, None, "mse")]
     ['mse_seed0', 'mse_seed1', 'nlpd_seed0', 'nlpd_seed1']
@@ -39,9 +36,6 @@ def grid(choices: Mapping[str, Sequence[Value]], prefix: str | None, only_name: 
       choices: each setting's values; one with several is an axis.
       prefix: begins all names.
       only_name: the name, or what follows the prefix, where there is no axis.
-
-    Returns:
-      The points, whose names are made from their values of the axes.
 
     Raises:
       UsageError: two points have one name; the message gives both points.

@@ -34,11 +34,7 @@ def mark_restart(folder: Path, step: int) -> None:
     A session that was killed has logged steps that its last checkpoint does not know of. TensorBoard drops
     them on an event of TensorFlow's SessionLog, status START, whose step is the first that is taken again.
     TF 2's writers write none, so it gets a file of its own, whose name sorts behind the last one's and before
-    those to come.
-
-    Args:
-      folder: of the logs; it holds event files.
-      step: the last step whose events stand.
+    those to come. The folder holds event files; `step` is the last whose events stand.
     """
     last = _event_files(folder)[-1]
     path = last if last.suffix == _RESTARTED else last.with_name(last.name + _RESTARTED)
@@ -59,12 +55,7 @@ def _event_files(folder: Path) -> list[Path]:
 
 
 def training_curve(run_dir: Path, name: str) -> list[tuple[int, float]]:
-    """A curve of a run's training, as (step, value), in the order of steps.
-
-    Args:
-      run_dir: the run's folder.
-      name: of the curve, as "loss" or "bpp".
-    """
+    """A curve of a run's training by its name, as "loss" or "bpp": (step, value) in the order of steps."""
     points: dict[int, float] = {}
     for path in _event_files(run_dir / LOGS_FOLDER):
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
@@ -109,9 +100,7 @@ def hyperparameters(settings: TrainingSettings) -> dict[str, bool | float | str]
 def write_hyperparameters(settings: TrainingSettings, name: str) -> None:
     """Writes the settings, and which curves to show beside them, to the default writer.
 
-    Args:
-      settings: of the training.
-      name: of the run; rows are called by it and a digest of the settings, since equal ones are merged.
+    Rows are called by the run's name and a digest of the settings, as TensorBoard merges those of one name.
     """
     values = hyperparameters(settings)
     absent = sorted(set(settings.to_dict()) - set(values))
