@@ -83,8 +83,9 @@ def main(arguments: list[str], values: FlagValues) -> None:
         fewest = f"where {correlation.FEWEST_PAIRS} are needed"
         raise InputError(f"{source}: only {len(used)} usable pairs {fewest}{first}")
     if len({pair.rating for pair in used}) == 1:
-        all_equal = f"all {len(used)} ratings are {used[0].rating:g}"
-        raise InputError(f"{source}: {all_equal}: nothing to correlate with")
+        raise InputError(
+            f"{source}: all {len(used)} ratings are {used[0].rating:g}: nothing to correlate with"
+        )
     agreements = correlation.agreements(metrics, scores, used, values.seed, values.resamples)
     references = len({pair.reference for pair in used})
     say(f"{len(used)} pairs of {references} references in {source}\n")

@@ -81,7 +81,14 @@ def define_flags(define: FlagDefiner) -> None:
 def main(arguments: list[str], values: FlagValues) -> int:
     """Trains and measures what is missing, and writes the report."""
     train_flags = _parse_train_flags(values.train_flags)
-    data = _default_data() if values.data is None else values.data
+    data = values.data
+    if data is None:
+        data = next((folder for folder in _DATA_FOLDERS if Path(folder).is_dir()), None)
+    if data is None:
+        raise InputError(
+            "there is no natural audio to test on; fetch PMQD with bin/prepare_pmqd, or name any folder of "
+            "audio with --data=FOLDER"
+        )
     names = ["paper", *(name for name in SECTIONS if values.everything or values[name].value)]
     text = " ".join(values.train_flags.split())
     settings = {"budget": values.budget, "seeds": values.seeds, "train_flags": text}
@@ -221,16 +228,6 @@ def _parse_train_flags(text: str) -> dict[str, str]:
             raise UsageError(f"--train_flags: {part!r}: write '--flag=value --flag=value'")
         values[match[1]] = match[2]
     return values
-
-
-def _default_data() -> str:
-    for folder in _DATA_FOLDERS:
-        if Path(folder).is_dir():
-            return folder
-    raise InputError(
-        "there is no natural audio to test on; fetch PMQD with bin/prepare_pmqd, or name any folder of "
-        "audio with --data=FOLDER"
-    )
 
 
 @contextlib.contextmanager
