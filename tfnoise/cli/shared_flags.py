@@ -35,11 +35,7 @@ def define_front_end(define: FlagDefiner, subject: str = "Front end") -> None:
 
 
 def front_end_from_flags(values: FlagValues) -> FrontEnd:
-    """The front end that the flags of `define_front_end` describe.
-
-    Raises:
-      UsageError: a setting is out of range; the message names it.
-    """
+    """The front end that the flags of `define_front_end` describe; UsageError names one out of range."""
     from tfnoise.audio import FrontEnd
 
     by_name = values.flag_values_dict()
@@ -131,11 +127,7 @@ def check_model_name(name: str, shipped: bool = False) -> None:
 
 
 def check_bpp(bpp: float | None) -> None:
-    """Checks --bpp; None is no rate requested.
-
-    Raises:
-      UsageError: it is not above 0.
-    """
+    """Raises UsageError unless --bpp is above 0, or None, which requests no rate."""
     if bpp is not None and not (math.isfinite(bpp) and bpp > 0):
         raise UsageError(f"--bpp={bpp:g}: must be a rate above 0, as 0.5")
 
