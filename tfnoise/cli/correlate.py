@@ -83,9 +83,8 @@ def main(arguments: list[str], values: FlagValues) -> None:
         fewest = f"where {correlation.FEWEST_PAIRS} are needed"
         raise InputError(f"{source}: only {len(used)} usable pairs {fewest}{first}")
     if len({pair.rating for pair in used}) == 1:
-        raise InputError(
-            f"{source}: all {len(used)} ratings are {used[0].rating:g}: nothing to correlate with"
-        )
+        rating = f"{used[0].rating:g}"
+        raise InputError(f"{source}: all {len(used)} ratings are {rating}: nothing to correlate with")
     agreements = correlation.agreements(metrics, scores, used, values.seed, values.resamples)
     references = len({pair.reference for pair in used})
     say(f"{len(used)} pairs of {references} references in {source}\n")

@@ -218,9 +218,9 @@ class _Sweep:
 
     def _command(self, training: _Training) -> tuple[str, ...]:
         places = [f"--run_dir={training.run_dir}", f"--export_dir={self.export_dir}"]
-        own = [*training.arguments(), f"--name={training.point.name}", *places, "--json"]
-        more = ["--overwrite"] if self.overwrite else []
-        return (sys.executable, str(_TRAIN_SCRIPT), *own, *more)
+        arguments = [*training.arguments(), f"--name={training.point.name}", *places, "--json"]
+        overwrite = ["--overwrite"] if self.overwrite else []
+        return (sys.executable, str(_TRAIN_SCRIPT), *arguments, *overwrite)
 
     def report(self, trainings: Sequence[_Training]) -> int:
         """Prints the table, the JSON and what failed; returns the exit status."""
