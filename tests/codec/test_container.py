@@ -13,24 +13,11 @@ import pytest
 
 from tests.codec.tfn_files import GOLDEN, GOLDEN_STREAM, Pipe, blocks_of, file_of, header_of, read
 from tfnoise.audio.front_end import FrontEnd
-from tfnoise.codec.format import (
-    Block,
-    End,
-    Header,
-    Kind,
-    read_blocks,
-    read_header,
-    reseal,
-    summary,
-    unpack_front_end,
-    write_block,
-    write_end,
-    write_header,
-)
+from tfnoise.codec import format as tfn
 from tfnoise.codec.format.header import HEADER_BYTES
 
 
-def random_header(random: np.random.Generator) -> Header:
+def random_header(random: np.random.Generator) -> tfn.Header:
     rate = int(random.choice([8000, 16000, 22050, 48000, 192000]))
     n_fft = int(random.integers(2, 4097))
     low = float(random.uniform(0, rate / 8))
@@ -77,35 +64,35 @@ def test_round_trips():
         header = random_header(random)
         end = None
         if header.open:
-            front_end = unpack_front_end(header.front_end)
+            front_end = tfn.unpack_front_end(header.front_end)
             samples = int(random.integers(0, 20 * front_end.n_fft))
             resampled = -(-samples * front_end.sample_rate_hz // header.sample_rate_hz)
-            end = End(samples, front_end.frames(resampled))
+            end = tfn.End(samples, front_end.frames(resampled))
             if header.blocks_of(end.frames) > 200:
                 continue
         blocks = blocks_of(header, 40, end.frames if end else None, seed)
         data = file_of(header, blocks, end)
         kinds.add((header.open, header.step_index is None, len(blocks) > 3))
         header_read, items = read(data)
-        assert header_read == header and write_header(header_read) == data[:HEADER_BYTES]
+        assert header_read == header and tfn.write_header(header_read) == data[:HEADER_BYTES]
         assert items == [*blocks, *([end] if end else [])]
         stream = Pipe(data)
-        assert read_header(stream) == header
-        assert list(read_blocks(stream, header)) == items
-        assert reseal(data) == data
-        counts = summary(data)
+        assert tfn.read_header(stream) == header
+        assert list(tfn.read_blocks(stream, header)) == items
+        assert tfn.reseal(data) == data
+        counts = tfn.summary(data)
         assert counts.intact and counts.blocks == len(blocks) and counts.lost == 0
         assert counts.payload_bytes == sum(len(block.payload) for block in blocks)
         assert (counts.samples, counts.frames) == dataclasses.astuple(
-            end or End(header.samples, header.frames)
+            end or tfn.End(header.samples, header.frames)
         )
     assert len(kinds) == 8
 
 
 def test_header_and_framing_of_a_clip_are_small():
     header = header_of()
-    assert (header.frames, header.blocks, len(write_header(header))) == (263, 1, HEADER_BYTES)
-    block = Block(0, 263, Kind.RANGE_CODED, b"x" * 2000)
+    assert (header.frames, header.blocks, len(tfn.write_header(header))) == (263, 1, HEADER_BYTES)
+    block = tfn.Block(0, 263, tfn.Kind.RANGE_CODED, b"x" * 2000)
     framing = len(file_of(header, [block])) - 2000
     assert framing == HEADER_BYTES + header.framing_bytes == 82
     assert header_of(step_index=None).framing_bytes == 14
@@ -118,15 +105,15 @@ def test_golden_bytes():
     more = {"sample_rate_hz": 44100, "frames_per_block": 128, "channels": 2, "downmixed": True}
     file = header_of(100_000, frames=142, **more)
     blocks = [
-        Block(0, 128, Kind.PACKED, b"left"),
-        Block(1, 128, Kind.RANGE_CODED, b"right"),
-        Block(2, 14, Kind.PACKED, b""),
-        Block(3, 14, Kind.RANGE_CODED, b"\xff"),
+        tfn.Block(0, 128, tfn.Kind.PACKED, b"left"),
+        tfn.Block(1, 128, tfn.Kind.RANGE_CODED, b"right"),
+        tfn.Block(2, 14, tfn.Kind.PACKED, b""),
+        tfn.Block(3, 14, tfn.Kind.RANGE_CODED, b"\xff"),
     ]
     assert file_of(file, blocks).hex() == GOLDEN.hex()
     assert read(GOLDEN) == (file, blocks)
     stream = header_of(None, step_index=None, fixed_reference=True)
-    block, end = Block(0, 4, Kind.RANGE_CODED, b"sound", 41), End(1000, 4)
+    block, end = tfn.Block(0, 4, tfn.Kind.RANGE_CODED, b"sound", 41), tfn.End(1000, 4)
     assert file_of(stream, [block], end).hex() == GOLDEN_STREAM.hex()
     assert read(GOLDEN_STREAM) == (stream, [block, end])
 
@@ -155,7 +142,7 @@ def test_checks_are_what_the_document_says():
 
 def test_refuses_to_write_blocks():
     header = header_of()
-    good = Block(0, 263, Kind.PACKED, b"abc")
+    good = tfn.Block(0, 263, tfn.Kind.PACKED, b"abc")
     for change, message in (
         ({"number": 1}, "from 0 to 0, not 1"),
         ({"number": -1}, "not -1"),
@@ -165,13 +152,13 @@ def test_refuses_to_write_blocks():
         ({"kind": 2}, "Kind"),
     ):
         with pytest.raises(ValueError, match=message):
-            write_block(dataclasses.replace(good, **change), header)
+            tfn.write_block(dataclasses.replace(good, **change), header)
     with pytest.raises(ValueError, match="only an open stream"):
-        write_end(End(67200, 263), header)
+        tfn.write_end(tfn.End(67200, 263), header)
     with pytest.raises(ValueError, match="step_index must be from 0 to 255"):
-        write_block(Block(0, 1, Kind.PACKED, b"", 256), header_of(None, step_index=None))
+        tfn.write_block(tfn.Block(0, 1, tfn.Kind.PACKED, b"", 256), header_of(None, step_index=None))
     with pytest.raises(ValueError, match="samples make about"):
-        write_end(End(67200, 2), header_of(None))
+        tfn.write_end(tfn.End(67200, 2), header_of(None))
 
 
 def test_places_of_blocks():
@@ -187,8 +174,8 @@ def test_places_of_blocks():
 def test_no_sound_is_a_file_too():
     header = header_of(0)
     assert (header.frames, header.blocks) == (0, 0)
-    assert read(write_header(header)) == (header, [])
-    assert len(read(write_header(header) + b"?")[1]) == 1
+    assert read(tfn.write_header(header)) == (header, [])
+    assert len(read(tfn.write_header(header) + b"?")[1]) == 1
 
 
 def test_needs_no_tensorflow(repo_root):

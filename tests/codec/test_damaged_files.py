@@ -13,23 +13,10 @@ import zlib
 import numpy as np
 import pytest
 
-from tests.codec.tfn_files import Pipe, five_blocks, header_of, open_stream, read
+from tests.codec.tfn_files import Pipe, file_of, five_blocks, header_of, open_stream, read
 from tfnoise.audio.front_end import FrontEnd
-from tfnoise.codec.format import (
-    BitstreamError,
-    Block,
-    DamagedBlock,
-    End,
-    Header,
-    Kind,
-    read_blocks,
-    read_header,
-    reseal,
-    summary,
-    write_block,
-    write_end,
-    write_header,
-)
+from tfnoise.codec import format as tfn
+from tfnoise.codec.format import BitstreamError, Block, DamagedBlock, End
 from tfnoise.codec.format.header import HEADER_BYTES, MOST_PAYLOAD_BYTES
 
 
@@ -39,82 +26,61 @@ def flipped(data: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
-def spans_of(header: Header, blocks: list[Block]) -> list[range]:
+def spans_of(header: tfn.Header, blocks: list[Block]) -> list[range]:
     """Where the bytes of blocks are in a file."""
     sizes = [len(block.payload) + header.framing_bytes for block in blocks]
     ends = list(itertools.accumulate(sizes, initial=HEADER_BYTES))
     return [range(begin, end) for begin, end in zip(ends, ends[1:])]
 
 
-def test_every_flipped_bit_is_found_where_it_is():
-    header, blocks, data = five_blocks()
+BOTH = pytest.mark.parametrize("make", [five_blocks, open_stream])
+
+
+@BOTH
+def test_every_flipped_bit_is_found_where_it_is(make):
+    header, blocks, *end, data = make()
     spans = spans_of(header, blocks)
-    assert spans[-1].stop == len(data)
+    assert end or spans[-1].stop == len(data)
     for bit in range(8 * len(data)):
         changed = flipped(data, bit)
         if bit // 8 < HEADER_BYTES:
             with pytest.raises(BitstreamError):
-                read_header(changed)
+                tfn.read_header(changed)
             continue
-        struck = next(number for number, span in enumerate(spans) if bit // 8 in span)
         items = read(changed)[1]
-        assert len(items) == 5
-        for number, (item, block) in enumerate(zip(items, blocks)):
-            if number == struck:
-                assert isinstance(item, DamagedBlock)
-                assert (item.number, item.frames) == (number, block.frames) and str(number) in item.problem
-            else:
-                assert item == block
-
-
-def test_every_flipped_bit_of_an_open_stream_is_found_where_it_is():
-    header, blocks, end, data = open_stream()
-    spans = spans_of(header, blocks)
-    for bit in range(8 * HEADER_BYTES, 8 * len(data)):
-        items = read(flipped(data, bit))[1]
         struck = next((number for number, span in enumerate(spans) if bit // 8 in span), None)
         if struck is None:
             assert items[:6] == blocks and len(items) in (7, 8)
             assert all("end record" in item.problem for item in items[6:])
             assert (items[-1].number, items[-1].frames) == (None, None)
             continue
-        assert (items[struck].number, items[struck].frames) == (struck, blocks[struck].frames)
-        assert items[:struck] + items[struck + 1 :] == [*blocks[:struck], *blocks[struck + 1 :], end]
+        damaged = items.pop(struck)
+        assert isinstance(damaged, DamagedBlock) and str(struck) in damaged.problem
+        assert (damaged.number, damaged.frames) == (struck, blocks[struck].frames)
+        assert items == [*blocks[:struck], *blocks[struck + 1 :], *end]
 
 
-def test_every_truncation_is_reported_and_whole_blocks_are_read():
-    header, blocks, data = five_blocks()
+@BOTH
+def test_every_truncation_is_reported_and_whole_blocks_are_read(make):
+    header, blocks, *end, data = make()
     spans = spans_of(header, blocks)
     for length in range(len(data)):
         cut = data[:length]
-        if length < HEADER_BYTES + 5 * header.framing_bytes:
+        if length < HEADER_BYTES + (0 if end else 5 * header.framing_bytes):
             with pytest.raises(BitstreamError):
-                read_header(cut)
+                tfn.read_header(cut)
             if length >= HEADER_BYTES:
                 stream = Pipe(cut)
-                header_read = read_header(stream)
+                header_read = tfn.read_header(stream)
                 with pytest.raises(BitstreamError, match="cut short"):
-                    list(read_blocks(stream, header_read))
+                    list(tfn.read_blocks(stream, header_read))
             continue
-        whole = [number for number, span in enumerate(spans) if span.stop <= length]
+        whole = sum(span.stop <= length for span in spans)
         items = read(cut)[1]
-        assert items[: len(whole)] == blocks[: len(whole)]
-        assert [item.number for item in items[len(whole) :]] == list(range(len(whole), 5))
-        assert all(isinstance(item, DamagedBlock) for item in items[len(whole) :])
-
-
-def test_every_truncation_of_an_open_stream_is_reported():
-    header, blocks, _, data = open_stream()
-    spans = spans_of(header, blocks)
-    for length in range(HEADER_BYTES, len(data)):
-        whole = [number for number, span in enumerate(spans) if span.stop <= length]
-        items = read(data[:length])[1]
-        assert items[:-1] == blocks[: len(whole)]
-        assert items[-1].number is None and "end record" in items[-1].problem
-
-
-def parts_of(header: Header, blocks: list[Block]) -> tuple[bytes, list[bytes]]:
-    return write_header(header), [write_block(block, header) for block in blocks]
+        lost = items[whole:]
+        assert items[:whole] == blocks[:whole] and all(isinstance(item, DamagedBlock) for item in lost)
+        assert [item.number for item in lost] == ([None] if end else list(range(whole, 5)))
+        assert not end or "end record" in lost[0].problem
 
 
 @pytest.mark.parametrize(
@@ -127,29 +93,27 @@ def parts_of(header: Header, blocks: list[Block]) -> tuple[bytes, list[bytes]]:
         ([0, 2, 1, 3, 4], "0x234", ["block 1 comes again or too late"]),
         ([4, 3, 2, 1, 0], "xxxx4", ["more bytes follow"]),
         ([0, 1, 2, 3, 4, 4], "01234", ["more bytes follow"]),
-        ([0, 1, 2, 3, 4, "junk"], "01234", ["more bytes follow"]),
-        (["junk", 0, 1, "junk", 2, 3, 4], "01234", ["4 bytes before block 0", "4 bytes before block 2"]),
-        ([0, "junk", 2, 3, 4], "0x234", []),
-        ([0, 1, 2, 3, "junk"], "0123x", []),
+        ([0, 1, 2, 3, 4, b"junk"], "01234", ["more bytes follow"]),
+        ([b"junk", 0, 1, b"junk", 2, 3, 4], "01234", ["4 bytes before block 0", "4 bytes before block 2"]),
+        ([0, b"junk", 2, 3, 4], "0x234", []),
+        ([0, 1, 2, 3, b"junk"], "0123x", []),
     ],
 )
 def test_blocks_out_of_place(order, numbers, extras):
     header, blocks, _ = five_blocks()
     blocks = [dataclasses.replace(block, payload=bytes([block.number]) * 400) for block in blocks]
-    head, parts = parts_of(header, blocks)
-    data = head + b"".join(b"junk" if name == "junk" else parts[name] for name in order)
+    parts = (name if name == b"junk" else tfn.write_block(blocks[name], header) for name in order)
+    data = tfn.write_header(header) + b"".join(parts)
     items = read(data)[1]
     unnumbered = [item for item in items if isinstance(item, DamagedBlock) and item.number is None]
     placed = [item for item in items if item not in unnumbered]
-    assert "".join("x" if isinstance(item, DamagedBlock) else str(item.number) for item in placed) == numbers
-    assert [item.number for item in placed] == list(range(5))
-    assert [item for item in placed if isinstance(item, Block)] == [
-        block for block in blocks if str(block.number) in numbers
-    ]
-    assert all(item.frames == 0 for item in unnumbered) and len(unnumbered) == len(extras)
+    assert len(placed) == 5 and len(unnumbered) == len(extras)
+    for number, (item, expected) in enumerate(zip(placed, numbers)):
+        assert item.number == number
+        assert isinstance(item, DamagedBlock) if expected == "x" else item == blocks[number]
     for item, extra in zip(unnumbered, extras):
-        assert extra in item.problem
-    result = summary(data)
+        assert item.frames == 0 and extra in item.problem
+    result = tfn.summary(data)
     assert not result.intact and result.lost == numbers.count("x") and "\n" not in result.first_problem
 
 
@@ -165,39 +129,34 @@ def test_blocks_of_another_file_are_not_taken():
 
 def test_lost_blocks_of_an_open_stream():
     header, blocks, end, _ = open_stream()
-    head, parts = parts_of(header, blocks)
-    tail = write_end(end, header)
     # Those before a later block of their channel are full ones; of the last the end record knows.
     for lost, frames in ((1, 64), (3, 64), (4, 2), (5, 2)):
-        data = head + b"".join(parts[:lost] + parts[lost + 1 :]) + tail
-        items = read(data)[1]
-        assert (items[lost].number, items[lost].frames) == (lost, frames)
-        assert [item for item in items if isinstance(item, Block)] == blocks[:lost] + blocks[lost + 1 :]
-        assert items[-1] == end
-    early = read(head + parts[0] + parts[1] + write_end(End(256, 2), header) + b"".join(parts[2:]) + tail)[1]
-    assert early[2].number is None and "does not fit" in early[2].problem
-    assert early[:2] + early[3:] == [*blocks, end]
-    late = read(head + b"".join(parts) + write_end(End(256, 2), header) + tail)[1]
-    assert "end record comes again or too late" in late[6].problem and late[-1] == end
-    assert [item.problem for item in read(head + b"".join(parts) + tail + b"?")[1][-1:]] == [
-        "more bytes follow the end of the file; they are ignored"
-    ]
+        rest = [*blocks[:lost], *blocks[lost + 1 :]]
+        items = read(file_of(header, rest, end))[1]
+        damaged = items.pop(lost)
+        assert (damaged.number, damaged.frames) == (lost, frames) and items == [*rest, end]
 
 
 def test_ends_that_do_not_fit_are_no_ends():
-    header, blocks, end, _ = open_stream()
-    head, parts = parts_of(header, blocks)
-    for wrong in (End(256 * 131, 131), End(256 * 129, 129), End(256 * 192, 192)):
-        items = read(head + b"".join(parts) + write_end(wrong, header))[1]
+    header, blocks, end, data = open_stream()
+    record = tfn.write_end(end, header)
+    whole, early_end = data.removesuffix(record), tfn.write_end(End(256, 2), header)
+    second = len(file_of(header, blocks[:2]))
+    early = read(data[:second] + early_end + data[second:])[1]
+    assert early[2].number is None and "does not fit" in early[2].problem
+    assert early[:2] + early[3:] == [*blocks, end]
+    late = read(whole + early_end + record)[1]
+    assert "end record comes again or too late" in late[6].problem and late[-1] == end
+    assert read(data + b"?")[1][-1].problem == "more bytes follow the end of the file; they are ignored"
+    no_samples = tfn.reseal(whole + record[:-14] + b"\xff" * 6 + record[-8:])
+    ends = (End(256 * 131, 131), End(256 * 129, 129), End(256 * 192, 192))
+    for changed in (no_samples, *(file_of(header, blocks, wrong) for wrong in ends)):
+        items = read(changed)[1]
         assert items[:6] == blocks and len(items) == 8
         assert "does not fit" in items[6].problem and "no valid end record" in items[7].problem
-    corrupt = bytearray(write_end(end, header))
-    corrupt[-14:-8] = b"\xff" * 6  # its samples
-    items = read(reseal(head + b"".join(parts) + bytes(corrupt)))[1]
-    assert items[:6] == blocks and "does not fit" in items[6].problem and len(items) == 8
 
 
-def block_bytes(header: Header, kind: int, length: int, number: int, payload: bytes) -> bytes:
+def block_bytes(header: tfn.Header, kind: int, length: int, number: int, payload: bytes) -> bytes:
     fields = (kind << 22 | length).to_bytes(3, "little") + number.to_bytes(4, "little")
     framing = fields + binascii.crc_hqx(fields, header.crc & 0xFFFF).to_bytes(2, "little")
     return framing + payload + zlib.crc32(framing + payload, header.crc).to_bytes(4, "little")
@@ -214,23 +173,22 @@ def block_bytes(header: Header, kind: int, length: int, number: int, payload: by
     ],
 )
 def test_corrupt_blocks_hide_no_others(kind, length, number):
-    header, blocks, _ = five_blocks()
-    head, parts = parts_of(header, blocks)
-    parts[1] = block_bytes(header, kind, length, number, bytes(10 if kind == 2 else 5))
-    items = read(head + b"".join(parts))[1]
-    assert [item for item in items if isinstance(item, Block)] == [blocks[0], *blocks[2:]]
-    assert items[1].number == 1 and len(items) == 5
+    header, blocks, data = five_blocks()
+    place = spans_of(header, blocks)[1]
+    corrupt = block_bytes(header, kind, length, number, bytes(10 if kind == 2 else 5))
+    items = read(data[: place.start] + corrupt + data[place.stop :])[1]
+    assert items.pop(1).number == 1 and items == [blocks[0], *blocks[2:]]
 
 
 def test_a_far_number_in_an_open_stream_makes_no_long_list():
     header = header_of(None, step_index=0, fixed_reference=True)
-    block = Block(2**32 - 2, 1024, Kind.PACKED, b"far")
-    items = read(write_header(header) + write_block(block, header) * 50)[1]
+    block = Block(2**32 - 2, 1024, tfn.Kind.PACKED, b"far")
+    items = read(tfn.write_header(header) + tfn.write_block(block, header) * 50)[1]
     assert len(items) == 1 and "end record" in items[0].problem
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-@pytest.mark.parametrize("make", [five_blocks, open_stream])
+@BOTH
 def test_random_corruption_does_no_harm(make, sealed):
     random = np.random.default_rng(8)
     header, *_, data = make()
@@ -240,8 +198,7 @@ def test_random_corruption_does_no_harm(make, sealed):
     for _ in range(1000):
         changed = bytearray(data)
         for _ in range(random.integers(1, 6)):
-            at = int(random.integers(len(changed) + 1))
-            length = int(random.integers(1, 12))
+            at, length = int(random.integers(len(changed) + 1)), int(random.integers(1, 12))
             what = random.integers(4)
             if what == 0:
                 changed[at : at + length] = random.bytes(length)
@@ -252,9 +209,9 @@ def test_random_corruption_does_no_harm(make, sealed):
             else:
                 copied = int(random.integers(len(changed) + 1))
                 changed[at:at] = changed[copied : copied + 5 * length]
-        changed = reseal(bytes(changed)) if sealed else bytes(changed)
+        changed = tfn.reseal(bytes(changed)) if sealed else bytes(changed)
         try:
-            counts = summary(changed)
+            counts = tfn.summary(changed)
         except BitstreamError as error:
             refused += 1
             assert "\n" not in str(error)
@@ -272,13 +229,13 @@ def test_long_garbage_takes_time_in_proportion_and_no_memory():
     """Bytes that look like blocks, each of which claims more than the rest of the file, and others."""
     header = header_of(2**30, frames_per_block=16384)
     giant = block_bytes(header, 1, 4_000_000, 1, b"")
-    block = Block(header.blocks - 1, header.frames_in(header.blocks - 1), Kind.PACKED, b"x")
+    block = Block(header.blocks - 1, header.frames_in(header.blocks - 1), tfn.Kind.PACKED, b"x")
     for filling in (giant * (100_000 // len(giant)), bytes(100_000), b"\xff" * 100_000):
-        data = write_header(header) + filling + write_block(block, header)
+        data = tfn.write_header(header) + filling + tfn.write_block(block, header)
         tracemalloc.start()
         begin = time.monotonic()
         stream = io.BytesIO(data)
-        items = list(read_blocks(stream, read_header(stream)))
+        items = list(tfn.read_blocks(stream, tfn.read_header(stream)))
         assert time.monotonic() - begin < 10
         assert items[-1] == block and len(items) == header.blocks
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
@@ -289,12 +246,9 @@ def test_memory_is_that_of_two_blocks():
     front_end = FrontEnd(mels=1024)
     header = header_of(256 * 16384 * 12 - 256, front_end=front_end, frames_per_block=16384)
     payload = bytes(3_000_000)
-
-    data = write_header(header) + b"".join(
-        write_block(Block(number, 16384, Kind.PACKED, payload), header) for number in range(12)
-    )
-    stream = io.BytesIO(data)
-    items = read_blocks(stream, read_header(stream))
+    blocks = [Block(number, 16384, tfn.Kind.PACKED, payload) for number in range(12)]
+    stream = io.BytesIO(file_of(header, blocks))
+    items = tfn.read_blocks(stream, tfn.read_header(stream))
     tracemalloc.start()
     assert [len(next(items).payload) for _ in range(12)] == [len(payload)] * 12
     assert next(items, None) is None

@@ -10,15 +10,7 @@ import pytest
 
 from tests.codec.tfn_files import GOLDEN, Pipe, header_of
 from tfnoise.audio.front_end import FrontEnd
-from tfnoise.codec.format import (
-    BitstreamError,
-    pack_front_end,
-    read_blocks,
-    read_header,
-    reseal,
-    unpack_front_end,
-    write_header,
-)
+from tfnoise.codec import format as tfn
 from tfnoise.codec.format.header import VERSION
 
 
@@ -36,8 +28,8 @@ from tfnoise.codec.format.header import VERSION
 )
 def test_refuses_other_files(data, message):
     for source in (data, io.BytesIO(data), Pipe(data)):
-        with pytest.raises(BitstreamError, match=message) as caught:
-            read_header(source)
+        with pytest.raises(tfn.BitstreamError, match=message) as caught:
+            tfn.read_header(source)
         assert "\n" not in str(caught.value) and ";" in str(caught.value)
 
 
@@ -75,10 +67,10 @@ NAN = bytes.fromhex("0000c07f")
     ],
 )
 def test_refuses_corrupt_headers(offset, value, message):
-    data = reseal(GOLDEN[:offset] + value + GOLDEN[offset + len(value) :])
+    data = tfn.reseal(GOLDEN[:offset] + value + GOLDEN[offset + len(value) :])
     assert len(data) == len(GOLDEN)
-    with pytest.raises(BitstreamError, match=message) as caught:
-        read_header(data)
+    with pytest.raises(tfn.BitstreamError, match=message) as caught:
+        tfn.read_header(data)
     assert "\n" not in str(caught.value)
 
 
@@ -86,11 +78,11 @@ def test_a_giant_that_fits_together_is_refused_before_anything_is_allocated():
     samples = 2**40 - 512
     header = header_of(samples, frames_per_block=16384, channels=255)
     tracemalloc.start()
-    with pytest.raises(BitstreamError, match="claims 66846720 blocks, for which the 1000 bytes"):
-        read_header(write_header(header) + bytes(1000))
-    stream = Pipe(write_header(header) + bytes(1000))
-    with pytest.raises(BitstreamError, match="no room"):
-        list(read_blocks(stream, read_header(stream)))
+    with pytest.raises(tfn.BitstreamError, match="claims 66846720 blocks, for which the 1000 bytes"):
+        tfn.read_header(tfn.write_header(header) + bytes(1000))
+    stream = Pipe(tfn.write_header(header) + bytes(1000))
+    with pytest.raises(tfn.BitstreamError, match="no room"):
+        list(tfn.read_blocks(stream, tfn.read_header(stream)))
     assert tracemalloc.get_traced_memory()[1] < 300_000
     tracemalloc.stop()
 
@@ -105,9 +97,9 @@ FRONT_ENDS = [
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
 def test_packed_front_ends(front_end):
-    packed = pack_front_end(front_end)
-    rounded = unpack_front_end(packed)
-    assert len(packed) == 20 and pack_front_end(rounded) == packed
+    packed = tfn.pack_front_end(front_end)
+    rounded = tfn.unpack_front_end(packed)
+    assert len(packed) == 20 and tfn.pack_front_end(rounded) == packed
     for name, value in front_end.to_dict().items():
         if isinstance(value, float):
             assert getattr(rounded, name) == pytest.approx(value, rel=5e-4)
@@ -127,9 +119,9 @@ def test_packed_front_ends_differ_in_every_setting():
         {"top_db": 81.0},
         {"centre": False},
     ]
-    packed = {pack_front_end(dataclasses.replace(FrontEnd(), **other)) for other in [{}, *others]}
+    packed = {tfn.pack_front_end(dataclasses.replace(FrontEnd(), **other)) for other in [{}, *others]}
     assert len(packed) == 10
-    assert pack_front_end(FrontEnd(f_min_hz=-0.0)) == pack_front_end(FrontEnd(f_max_hz=8000.0))
+    assert tfn.pack_front_end(FrontEnd(f_min_hz=-0.0)) == tfn.pack_front_end(FrontEnd(f_max_hz=8000.0))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +137,7 @@ def test_packed_front_ends_differ_in_every_setting():
 )
 def test_front_ends_that_the_format_cannot_hold(settings):
     with pytest.raises(ValueError, match="the format cannot hold this front end"):
-        pack_front_end(FrontEnd(**settings))
+        tfn.pack_front_end(FrontEnd(**settings))
 
 
 @pytest.mark.parametrize(

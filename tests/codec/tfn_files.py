@@ -7,31 +7,17 @@ import io
 import numpy as np
 
 from tfnoise.audio.front_end import FrontEnd
-from tfnoise.codec.format import (
-    Block,
-    End,
-    Header,
-    Kind,
-    pack_front_end,
-    read_blocks,
-    read_header,
-    write_block,
-    write_end,
-    write_header,
-)
+from tfnoise.codec import format as tfn
 
 FINGERPRINT = "00112233445566778899aabbccddeeff"
 
 
-FRONT_END = FrontEnd()
-
-
-def header_of(samples: int | None = 67200, **settings) -> Header:
+def header_of(samples: int | None = 67200, **settings) -> tfn.Header:
     """The header of a clip of 4.2 s, or of something else."""
-    front_end = settings.pop("front_end", FRONT_END)
+    front_end = settings.pop("front_end", FrontEnd())
     defaults = {
         "fingerprint": FINGERPRINT,
-        "front_end": pack_front_end(front_end),
+        "front_end": tfn.pack_front_end(front_end),
         "reference_db": 31.5,
         "sample_rate_hz": 16000,
         "samples": samples,
@@ -40,18 +26,18 @@ def header_of(samples: int | None = 67200, **settings) -> Header:
         "frame_multiple": 16,
         "step_index": 40,
     }
-    return Header(**{**defaults, **settings})
+    return tfn.Header(**{**defaults, **settings})
 
 
-def blocks_of(header: Header, payload_bytes: int = 20, frames: int | None = None, seed: int = 0):
+def blocks_of(header: tfn.Header, payload_bytes: int = 20, frames: int | None = None, seed: int = 0):
     """Blocks of random payloads for the whole of a header's frames."""
     random = np.random.default_rng(seed)
     frames = header.frames if frames is None else frames
     return [
-        Block(
+        tfn.Block(
             number,
             header.frames_in(number, frames),
-            Kind(int(random.integers(2))),
+            tfn.Kind(int(random.integers(2))),
             random.bytes(random.integers(payload_bytes + 1)),
             None if header.step_index is not None else int(random.integers(256)),
         )
@@ -59,12 +45,12 @@ def blocks_of(header: Header, payload_bytes: int = 20, frames: int | None = None
     ]
 
 
-def file_of(header: Header, blocks: list[Block], end: End | None = None) -> bytes:
-    parts = [write_header(header), *(write_block(block, header) for block in blocks)]
-    return b"".join([*parts, write_end(end, header)] if end else parts)
+def file_of(header: tfn.Header, blocks: list[tfn.Block], end: tfn.End | None = None) -> bytes:
+    parts = [tfn.write_header(header), *(tfn.write_block(block, header) for block in blocks)]
+    return b"".join([*parts, tfn.write_end(end, header)] if end else parts)
 
 
-def five_blocks(**settings) -> tuple[Header, list[Block], bytes]:
+def five_blocks(**settings) -> tuple[tfn.Header, list[tfn.Block], bytes]:
     """A file of 5 blocks of 64 frames at most."""
     header = header_of(256 * 64 * 4 + 1000, frames_per_block=64, **settings)
     blocks = blocks_of(header, seed=5)
@@ -72,18 +58,18 @@ def five_blocks(**settings) -> tuple[Header, list[Block], bytes]:
     return header, blocks, file_of(header, blocks)
 
 
-def open_stream() -> tuple[Header, list[Block], End, bytes]:
+def open_stream() -> tuple[tfn.Header, list[tfn.Block], tfn.End, bytes]:
     """An open stream of two channels with three blocks each, of which the last are short."""
     header = header_of(None, step_index=None, channels=2, frames_per_block=64, fixed_reference=True)
-    end = End(256 * 64 * 2 + 300, 130)
+    end = tfn.End(256 * 64 * 2 + 300, 130)
     blocks = blocks_of(header, frames=end.frames, seed=6)
     assert [block.frames for block in blocks] == [64, 64, 64, 64, 2, 2]
     return header, blocks, end, file_of(header, blocks, end)
 
 
-def read(data: bytes) -> tuple[Header, list]:
-    header = read_header(data)
-    return header, list(read_blocks(data, header))
+def read(data: bytes) -> tuple[tfn.Header, list]:
+    header = tfn.read_header(data)
+    return header, list(tfn.read_blocks(data, header))
 
 
 class Pipe(io.RawIOBase):
