@@ -16,24 +16,28 @@ FRONT_END = FrontEnd(sample_rate_hz=8000, n_fft=512, hop=128, mels=48)
 
 
 def tiny_autoencoder(
-    bottleneck: str = "entropy", mels: int = FRONT_END.mels, gain: float = 10, seed: int = 5, **options: Any
+    bottleneck: str = "entropy",
+    mels: int = FRONT_END.mels,
+    gain: float | None = None,
+    seed: int = 5,
+    **options: Any,
 ) -> Autoencoder:
     """A built autoencoder of 8 filters, the same for the same arguments.
 
     Args:
       bottleneck: "entropy" or "levels".
       mels: height of its images.
-      gain: factor of the latents of "entropy".
+      gain: factor of the latents; by default 10 of "entropy" and 1 of "levels".
       seed: random seed of the weights.
       **options: of `Autoencoder`, in place of 8 filters and .25 bits per pixel.
     """
     tf.keras.utils.set_random_seed(seed)
     model = Autoencoder(bottleneck=bottleneck, **{"filters": 8, "bpp": 0.25, **options})
     model(tf.zeros([1, mels, 32, 1]))
-    if bottleneck == "entropy":
-        # Untrained latents are so small that every step quantizes them to zeros.
-        kernel = model.analysis.stages[-1].kernel
-        kernel.assign(kernel * gain)
+    # Untrained latents are so small that every step quantizes them to zeros.
+    stage, default_gain = (-1, 10) if bottleneck == "entropy" else (-3, 1)
+    kernel = model.analysis.stages[stage].kernel
+    kernel.assign(kernel * (default_gain if gain is None else gain))
     return model
 
 

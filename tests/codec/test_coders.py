@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -67,10 +68,9 @@ def check_any_string(coder: RangeCoder, symbols: np.ndarray) -> None:
         assert decoded.shape == symbols.shape and coder.least <= decoded.min() <= decoded.max() <= coder.most
 
 
-SIZES = [(1, 2, 1), (5, 255, 40), (128, 9, 16), (3, 1289, 7), (2, 1, 4)]
-
-
-@pytest.mark.parametrize("channels,width,rows", SIZES)
+@pytest.mark.parametrize(
+    "channels,width,rows", [(1, 2, 1), (5, 255, 40), (128, 9, 16), (3, 1289, 7), (2, 1, 4)]
+)
 def test_fixed_tables_are_exact_and_cost_the_estimate(channels, width, rows):
     counts = random_tables(channels, width)
     for symbols in (
@@ -98,35 +98,23 @@ def test_another_process_with_other_threads_decodes_the_same(tmp_path, repo_root
     symbols = drawn(counts, 30)
     data = np.frombuffer(RangeCoder(counts).encode(symbols), np.uint8)
     np.savez(tmp_path / "coded.npz", counts=counts, data=data)
-    code = (
-        "import sys, numpy as np\n"
-        "from tfnoise.codec.entropy import RangeCoder\n"
-        "coded = np.load(sys.argv[1])\n"
-        "np.save(sys.argv[2], RangeCoder(coded['counts']).decode(coded['data'].tobytes(), [30, 3, 16]))\n"
-    )
+    code = """
+import sys, numpy as np
+from tfnoise.codec.entropy import RangeCoder
+coded = np.load(sys.argv[1])
+np.save(sys.argv[2], RangeCoder(coded["counts"]).decode(coded["data"].tobytes(), [30, 3, 16]))
+"""
     command = [sys.executable, "-c", code, str(tmp_path / "coded.npz"), str(tmp_path / "decoded.npy")]
     environment = {**os.environ, "TF_NUM_INTRAOP_THREADS": "1"}
     subprocess.run(command, check=True, cwd=repo_root, env=environment, capture_output=True)
     np.testing.assert_array_equal(np.load(tmp_path / "decoded.npy"), symbols)
 
 
-@pytest.mark.parametrize(
-    "counts",
-    [
-        np.array([[65536, 0]]),
-        np.array([[65536, -1, 1]]),
-        np.array([[30000, 30000]]),
-        np.array([32768, 32768]),
-        np.array([[0.5, 65535.5]]),
-        np.zeros([0, 4], np.int64),
-    ],
-)
-def test_invalid_tables_are_refused(counts):
-    with pytest.raises(ValueError, match="tables must be integers"):
-        RangeCoder(counts)
-
-
-def test_invalid_symbols_and_shapes_are_refused():
+def test_invalid_tables_symbols_and_shapes_are_refused():
+    tables = [[65536, 0]], [[65536, -1, 1]], [[30000, 30000]], [32768, 32768], [[0.5, 65535.5]]
+    for counts in (*map(np.array, tables), np.zeros([0, 4], np.int64)):
+        with pytest.raises(ValueError, match="tables must be integers"):
+            RangeCoder(counts)
     coder = RangeCoder(random_tables(2, 3))
     for symbols in ([[0, 3]], [[-1, 0]], [[2**40, 0]]):
         with pytest.raises(ValueError, match="symbols must be from 0 to 2"):
@@ -152,15 +140,14 @@ def test_levels_are_exact_and_cost_the_estimate(bits, shape):
 
 
 def test_probabilities_of_levels_follow_the_symbols():
-    """A latent that is nearly always 1 in a row costs about its entropy, and its change is learned."""
+    """A latent that is nearly always 1 costs about its entropy, and its change is learned."""
     coder, random = BackwardAdaptiveLevels(1), np.random.default_rng(0)
     ones = random.choice([0.1, 0.9], [8, 1, 64])
     symbols = (random.uniform(size=[8, 400, 64]) < ones).astype(np.int32)
     entropy = -(0.1 * np.log2(0.1) + 0.9 * np.log2(0.9))
     assert entropy < coder.estimated_bits(symbols) / symbols.size < 1.2 * entropy
-    turned = np.concatenate([symbols, 1 - symbols], 1)
+    turned, constant = np.concatenate([symbols, 1 - symbols], 1), np.ones([8, 400, 64], np.int32)
     assert coder.estimated_bits(turned) / turned.size < 1.25 * entropy
-    constant = np.ones([8, 400, 64], np.int32)
     assert coder.estimated_bits(constant) / constant.size < 0.03
 
 
@@ -177,14 +164,11 @@ def test_any_string_decodes_to_levels():
             coder.encode(np.array([[[beyond]]]))
 
 
-def test_the_bytes_of_levels_never_change():
+def test_the_bytes_of_levels_never_change_and_the_document_has_their_rates(repo_root):
     """Files hold them; the digest is that of the first version."""
     symbols = np.random.default_rng(2).integers(0, 16, [4, 30, 6]).astype(np.int32) // np.arange(1, 7)
     data = BackwardAdaptiveLevels(4).encode(symbols.astype(np.int32))
     assert hashlib.sha256(data).hexdigest()[:16] == "7fa96e538ab6bfc0"
-
-
-def test_the_rates_are_those_of_the_documents(repo_root):
     text = " ".join((repo_root / "docs" / "format.md").read_text().split())
     *first, last = BackwardAdaptiveLevels._RATES
     assert ", ".join(map(str, first)) + f", and from then on {last}." in text
@@ -216,19 +200,14 @@ def test_adaptive_tables_are_exact_and_cost_the_estimate(tables, step_index, col
     check_exact(coder, symbols, -8)
 
 
-def test_the_largest_symbols_are_exact_at_every_step(tables):
+def test_tables_of_every_step_code_the_largest_symbols_and_are_those_of_neighbouring_steps(tables):
+    reach, spacing = BackwardAdaptiveTables.REACH, BackwardAdaptiveTables.SPACING
     for step_index in range(len(tables.steps)):
-        coder = BackwardAdaptiveTables(tables, step_index)
+        own, coder = tables.table(step_index), BackwardAdaptiveTables(tables, step_index)
         symbols = np.zeros([1, 3, CHANNELS], np.int32)
         symbols[:, ::2, ::2], symbols[:, ::2, 1::2] = coder.most, coder.least
         check_exact(coder, symbols)
-
-
-def test_adaptive_tables_are_of_neighbouring_steps_and_valid(tables):
-    reach, spacing = BackwardAdaptiveTables.REACH, BackwardAdaptiveTables.SPACING
-    for step_index in range(0, len(tables.steps), 5):
-        own = tables.table(step_index)
-        counts = BackwardAdaptiveTables(tables, step_index)._counts.reshape(-1, *own.shape)
+        counts = coder._counts.reshape(-1, *own.shape)
         assert len(counts) == 2 * reach + 1
         np.testing.assert_array_equal(counts[reach], own)
         if spacing <= step_index < len(tables.steps) - spacing:
@@ -283,15 +262,10 @@ def test_the_choice_of_tables_rests_on_integers_alone(tables):
     assert sums < 2**62 and int(coder._bounds.max()) * (8 << 8) < 2**62
 
 
-class _Module:
-    """As much of a frozen model as its payloads need."""
-
-    def __init__(self, tables: IntegerTables):
-        self.tables = [tf.Variable(values) for values in (tables.steps, tables.limits, tables.counts)]
-
-
 def test_the_smaller_form_is_taken(tables):
-    payloads = PayloadCoder(_Module(tables), {"bottleneck": "entropy", "bpp": 0.5, "levels": 2})
+    variables = [tf.Variable(values) for values in (tables.steps, tables.limits, tables.counts)]
+    module = types.SimpleNamespace(tables=variables)
+    payloads = PayloadCoder(module, {"bottleneck": "entropy", "bpp": 0.5, "levels": 2})
     for symbols in (LASTING, LASTING[:, :1]):
         forms = {kind: payloads.estimated_bits(kind, symbols, 24) for kind in (1, 3)}
         kind, data = payloads.encode(symbols, 24)

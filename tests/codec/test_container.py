@@ -93,23 +93,17 @@ def test_header_and_framing_of_a_clip_are_small():
     header = header_of()
     assert (header.frames, header.blocks, len(tfn.write_header(header))) == (263, 1, HEADER_BYTES)
     block = tfn.Block(0, 263, tfn.Kind.RANGE_CODED, b"x" * 2000)
-    framing = len(file_of(header, [block])) - 2000
-    assert framing == HEADER_BYTES + header.framing_bytes == 82
-    assert header_of(step_index=None).framing_bytes == 14
-    assert header_of(None).framing_bytes == 15
-    assert header_of(None, step_index=None).framing_bytes == 16
+    assert len(file_of(header, [block])) - 2000 == HEADER_BYTES + header.framing_bytes == 82
+    others = header_of(step_index=None), header_of(None), header_of(None, step_index=None)
+    assert [other.framing_bytes for other in others] == [14, 15, 16]
 
 
 def test_golden_bytes():
     """Two seconds and more of two channels at 44.1 kHz; and an open stream of one block with its own step."""
     more = {"sample_rate_hz": 44100, "frames_per_block": 128, "channels": 2, "downmixed": True}
     file = header_of(100_000, frames=142, **more)
-    blocks = [
-        tfn.Block(0, 128, tfn.Kind.PACKED, b"left"),
-        tfn.Block(1, 128, tfn.Kind.RANGE_CODED, b"right"),
-        tfn.Block(2, 14, tfn.Kind.PACKED, b""),
-        tfn.Block(3, 14, tfn.Kind.RANGE_CODED, b"\xff"),
-    ]
+    payloads = ((128, b"left"), (128, b"right"), (14, b""), (14, b"\xff"))
+    blocks = [tfn.Block(n, frames, tfn.Kind(n % 2), data) for n, (frames, data) in enumerate(payloads)]
     assert file_of(file, blocks).hex() == GOLDEN.hex()
     assert read(GOLDEN) == (file, blocks)
     stream = header_of(None, step_index=None, fixed_reference=True)
@@ -118,7 +112,7 @@ def test_golden_bytes():
     assert read(GOLDEN_STREAM) == (stream, [block, end])
 
 
-def test_the_document_shows_the_golden_bytes(repo_root):
+def test_the_document_shows_the_golden_bytes_and_explains_their_checks(repo_root):
     """The lines of its dumps are: offset, bytes, two spaces, what they are."""
     document = (repo_root / "docs" / "format.md").read_text(encoding="utf-8")
     dumps = [part.split("```")[0] for part in document.split("```text\n")[1:]]
@@ -130,10 +124,7 @@ def test_the_document_shows_the_golden_bytes(repo_root):
             shown += bytes.fromhex(rest.split("  ")[0])
         assert shown.hex() == golden.hex()
     assert len(dumps) == 2
-
-
-def test_checks_are_what_the_document_says():
-    """CRC-32 of the header and the block in one go; CRC-16/XMODEM that begins with the header's CRC."""
+    # CRC-32 of the header and the block in one go; CRC-16/XMODEM that begins with the header's CRC.
     crc = zlib.crc32(GOLDEN[:65])
     assert GOLDEN[65:69] == crc.to_bytes(4, "little")
     assert GOLDEN[76:78] == binascii.crc_hqx(GOLDEN[69:76], crc % 65536).to_bytes(2, "little")
@@ -164,14 +155,10 @@ def test_refuses_to_write_blocks():
 def test_places_of_blocks():
     header = header_of(256 * 300, channels=2, frames_per_block=128)
     assert (header.frames, header.blocks) == (301, 6)
-    places = [(header.channel(n), header.first_frame(n), header.frames_in(n)) for n in range(6)]
-    assert places == [
-        (c, first, length) for first, length in ((0, 128), (128, 128), (256, 45)) for c in (0, 1)
-    ]
+    places = [(header.first_frame(n), header.frames_in(n), header.channel(n)) for n in range(6)]
+    assert places == [(*span, channel) for span in ((0, 128), (128, 128), (256, 45)) for channel in (0, 1)]
     assert [header.padded(frames) for frames in (1, 16, 45)] == [16, 16, 48]
-
-
-def test_no_sound_is_a_file_too():
+    # No sound is a file, too.
     header = header_of(0)
     assert (header.frames, header.blocks) == (0, 0)
     assert read(tfn.write_header(header)) == (header, [])
@@ -180,12 +167,11 @@ def test_no_sound_is_a_file_too():
 
 def test_needs_no_tensorflow(repo_root):
     """The modules alone, without the packages around them, which bring more."""
-    code = (
-        "import importlib.util, sys, types\n"
-        "package = types.ModuleType('tfnoise.codec')\n"
-        "package.__path__ = ['tfnoise/codec']\n"
-        "sys.modules['tfnoise.codec'] = package\n"
-        "import tfnoise.codec.format\n"
-        "sys.exit('tensorflow' in sys.modules)\n"
-    )
+    code = """
+import sys, types
+package = sys.modules["tfnoise.codec"] = types.ModuleType("tfnoise.codec")
+package.__path__ = ["tfnoise/codec"]
+import tfnoise.codec.format
+sys.exit("tensorflow" in sys.modules)
+"""
     subprocess.run([sys.executable, "-c", code], check=True, cwd=repo_root)

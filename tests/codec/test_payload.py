@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tfnoise.autoencoder import Autoencoder
+from tests.tiny_models import tiny_autoencoder
 from tfnoise.codec import FrozenModel
 from tfnoise.codec.entropy import PayloadCoder
 from tfnoise.codec.format import Kind
 
 
 def coder(bottleneck: str, bpp: float = 0.0625, **more) -> tuple[PayloadCoder, FrozenModel]:
-    tf.keras.utils.set_random_seed(1)
-    model = Autoencoder(bottleneck=bottleneck, bpp=bpp, filters=8, **more)
-    model(tf.zeros([1, 32, 32, 1]))
+    model = tiny_autoencoder(bottleneck, 32, 1, 1, bpp=bpp, **more)
     frozen = FrozenModel(model)
     return PayloadCoder(frozen, model.get_config()), frozen
 
