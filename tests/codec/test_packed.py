@@ -10,10 +10,8 @@ from tfnoise.codec.format.bitstring import pack, packed_bytes, unpack
 
 
 def drawn(bits: int, batch: int, count: int) -> np.ndarray:
-    random = np.random.default_rng(bits)
-    if bits == 16:
-        return random.integers(-32768, 32768, [batch, count]).astype(np.int32)
-    return random.integers(0, 2**bits, [batch, count]).astype(np.int32)
+    least, end = (-32768, 32768) if bits == 16 else (0, 2**bits)
+    return np.random.default_rng(bits).integers(least, end, [batch, count]).astype(np.int32)
 
 
 def twin(row: np.ndarray, bits: int) -> bytes:
@@ -36,11 +34,6 @@ def test_comes_back_and_is_as_long_as_it_should(bits, batch, count):
     np.testing.assert_array_equal(unpacked, symbols)
 
 
-def test_a_clip_of_the_papers_bottleneck_is_half_a_bit_a_pixel():
-    """128 mels, 256 frames, 128 channels of one bit: 8 x 16 x 128 bits."""
-    assert packed_bytes(8 * 16 * 128, 1) == 2048 == 128 * 256 * 0.5 / 8
-
-
 @pytest.mark.parametrize("bits", [1, 4, 16])
 def test_another_length_is_refused(bits):
     strings = pack(drawn(bits, 2, 24), bits).numpy()
@@ -49,7 +42,9 @@ def test_another_length_is_refused(bits):
             unpack(tf.constant(wrong), 24, bits)
 
 
-def test_refuses_other_widths():
+def test_a_clip_of_the_papers_bottleneck_is_half_a_bit_a_pixel_and_other_widths_are_refused():
+    """128 mels, 256 frames, 128 channels of one bit: 8 x 16 x 128 bits."""
+    assert packed_bytes(8 * 16 * 128, 1) == 2048 == 128 * 256 * 0.5 / 8
     for bits in (0, 5, 8, 32):
         with pytest.raises(ValueError, match="1, 2, 3, 4, 16 bits"):
             pack(np.zeros([1, 4], np.int32), bits)
