@@ -137,9 +137,8 @@ def test_no_higher_quality_fits(codec):
 def test_sizes_of_jpeg_2000_never_fall():
     image = spectrogram(64, 96)
     like = code_at_most("jpeg2000", image, 0.5).data
-    sizes = [
-        counted("jpeg2000", encoded("jpeg2000", image, quality, like)) for quality in np.arange(1, 100, 0.25)
-    ]
+    files = (encoded("jpeg2000", image, quality, like) for quality in np.arange(1, 100, 0.25))
+    sizes = [counted("jpeg2000", data) for data in files]
     assert sizes == sorted(sizes)
 
 
@@ -168,15 +167,10 @@ def test_the_least_rate_is_named_and_is_enough(codec, count):
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_rate_that_was_reached_can_be_reached_again(codec):
+def test_a_rate_that_was_reached_can_be_reached_again_and_arguments_are_refused(codec):
     image = spectrogram(32, 33)
     coded = code_at_most(codec, image, 0.7)
     assert code_at_most(codec, image, coded.bpp).data == coded.data
-
-
-@pytest.mark.parametrize("codec", CODECS)
-def test_refuses_arguments(codec):
-    image = spectrogram(16, 16)
     for bpp in (0, -1, float("nan")):
         with pytest.raises(ValueError, match="the rate must be above 0"):
             code_at_most(codec, image, bpp)
@@ -194,11 +188,9 @@ def test_refuses_arguments(codec):
 
 
 def test_refuses_other_codecs():
-    for call in (lambda: code_at_most("png", spectrogram(8, 8), 1), lambda: decode("png", b"")):
-        with pytest.raises(ValueError, match="the codec must be one of jpeg, jpeg2000, webp"):
-            call()
-    with pytest.raises(ValueError, match="the codec must be one of"):
-        payload_bytes("png", b"")
+    for call, data in ((code_at_most, (spectrogram(8, 8), 1)), (decode, (b"",)), (payload_bytes, (b"",))):
+        with pytest.raises(ValueError, match="the codec must be one of"):
+            call("png", *data)
 
 
 def test_other_files_of_the_formats():

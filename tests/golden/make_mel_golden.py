@@ -19,23 +19,8 @@ GOLDEN = Path(__file__).with_name("mel_golden.npz")
 SECONDS = 1.0
 #: Settings of the front end, by name.
 SETTINGS = {
-    "default": {
-        "sample_rate_hz": 16000,
-        "n_fft": 1024,
-        "hop": 256,
-        "mels": 128,
-        "power": 2.0,
-        "centre": True,
-    },
-    "fine": {
-        "sample_rate_hz": 16050,
-        "n_fft": 2048,
-        "hop": 64,
-        "mels": 512,
-        "f_max_hz": 8025.0,
-        "power": 1.0,
-        "centre": False,
-    },
+    "default": dict(sample_rate_hz=16000, n_fft=1024, hop=256, mels=128, power=2.0, centre=True),
+    "fine": dict(sample_rate_hz=16050, n_fft=2048, hop=64, mels=512, power=1, centre=False, f_max_hz=8025.0),
 }
 #: Every how many frames, and every how many filters, are kept.
 STRIDES = {"default": (4, 16), "fine": (24, 64)}

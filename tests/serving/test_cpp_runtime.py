@@ -31,7 +31,7 @@ def _images(frames: int, rows: int = 7) -> np.ndarray:
 
 
 def _rates(rows: int) -> np.ndarray:
-    return np.full([rows], 0.0, np.float32)
+    return np.zeros([rows], np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -60,23 +60,13 @@ def answers(cpp, waveform) -> dict:
     return answers
 
 
-def test_all_signatures_are_there(exported, answers):
-    signatures = {signature for signature, *_ in answers}
-    assert len(signatures) == 7 and set(signature_defs(exported.version)) == signatures
-
-
 @pytest.mark.parametrize("frames", FRAMES)
-def test_reconstructions_are_those_of_the_model(local_codec, answers, frames):
-    """As the codec makes them, block by block."""
+def test_reconstructions_are_the_codecs_and_symbols_those_of_keras(exported, local_codec, answers, frames):
+    """As the codec makes them, block by block; and of the layers themselves, the whole image at once."""
     outputs = answers["serving_default", frames, 7]["reconstruction"]
     for image, output in zip(_images(frames), outputs):
         expected = code_in_blocks(local_codec.model.module, image, BPP).reconstruction
         np.testing.assert_allclose(output, expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("frames", FRAMES)
-def test_symbols_and_images_are_those_of_keras(exported, answers, frames):
-    """Of the layers themselves, at the step that was chosen; the whole image at once."""
     coded, decoded = (answers[signature, frames, 7] for signature in ("compress", "decompress"))
     assert_as_keras(exported.model, exported.version, _images(frames), coded, decoded["image"])
 
@@ -110,19 +100,18 @@ def test_rates_are_at_or_under_what_was_asked(exported, answers):
 
 def test_files_of_the_servers_bytes_are_what_the_codec_writes(exported, local_codec, answers, waveform):
     """But for the step, as the codec counts what adaptive payloads save, and the last digits of the level."""
-    here = local_codec
     same = 0
     for row, gain in enumerate((1, 0.5, 0.1, -1, 0.01, 0.7)):
         string = answers["compress_audio", 12000, 7]["bitstring_bytes"][row]
-        ours = here.compress(waveform * np.float32(gain), 8000)
-        (expected,) = here.bitstrings_from_file(ours)
+        ours = local_codec.compress(waveform * np.float32(gain), 8000)
+        (expected,) = local_codec.bitstrings_from_file(ours)
         assert 0 <= string[1] - expected[1] <= 20
         if string[1] == expected[1]:
             same += 1
             assert string[:8] + string[12:] == expected[:8] + expected[12:]
             references = [struct.unpack("<f", text[8:12])[0] for text in (string, expected)]
             assert abs(references[0] - references[1]) < 1e-4
-        sound, rate_hz = here.decompress(here.file_from_bitstring(string))
+        sound, rate_hz = local_codec.decompress(local_codec.file_from_bitstring(string))
         assert rate_hz == 8000 and sound.shape == (12000,)
     assert same or exported.model.get_config()["bottleneck"] == "entropy"
 
@@ -139,15 +128,16 @@ def test_sound_from_the_server_is_as_near_as_the_codecs(local_codec, answers, wa
 
 @pytest.mark.parametrize("frames", FRAMES)
 def test_metrics_are_those_of_the_library(answers, frames):
-    images = tf.constant(_images(frames))
+    images, outputs = tf.constant(_images(frames)), answers["metrics", frames, 7]
     other = tf.clip_by_value(images + 0.1, 0, 1)
-    outputs = answers["metrics", frames, 7]
     np.testing.assert_allclose(outputs["mse"], losses.mse(images, other), rtol=1e-5)
     np.testing.assert_allclose(outputs["nlpd"], losses.nlpd(images, other), rtol=1e-4)
     np.testing.assert_allclose(outputs["ms_ssim"], losses.ms_ssim(images, other, scales=3), rtol=1e-4)
 
 
-def test_metadata_is_what_the_exporter_recorded(exported, answers):
+def test_all_signatures_are_there_and_metadata_is_what_the_exporter_recorded(exported, answers):
+    signatures = {signature for signature, *_ in answers}
+    assert len(signatures) == 7 and set(signature_defs(exported.version)) == signatures
     assert json.loads(answers["metadata", 0, 1]["metadata"][0]) == codec.read_settings(exported.version)
 
 

@@ -39,11 +39,6 @@ def exported(request, run_folder) -> tuple[Autoencoder, codec.LoadedModel]:
     return model, codec.load(_version(run_folder, request.param))
 
 
-@pytest.fixture(scope="module")
-def image() -> np.ndarray:
-    return np.random.default_rng(0).random([2, 64, 48, 1], np.float32)
-
-
 def _operations(version: Path) -> set[str]:
     proto = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
     (meta,) = proto.meta_graphs
@@ -57,12 +52,12 @@ def _operations(version: Path) -> set[str]:
 
 def test_a_process_without_tensorflow_compression_knows_every_operation(run_folder):
     """Of the graph and of the function library: TensorFlow Serving loads both."""
-    code = (
-        "import sys, tensorflow as tf\n"
-        "from tensorflow.python.framework import op_def_registry\n"
-        "print([name for name in sys.argv[1:] if op_def_registry.get(name) is None])\n"
-        "assert 'tensorflow_compression' not in sys.modules\n"
-    )
+    code = """
+import sys, tensorflow as tf
+from tensorflow.python.framework import op_def_registry
+print([name for name in sys.argv[1:] if op_def_registry.get(name) is None])
+assert "tensorflow_compression" not in sys.modules
+"""
     operations = set.union(*(_operations(_version(run_folder, bottleneck)) for bottleneck in _OPTIONS))
     assert "Conv2D" in operations
     command = [sys.executable, "-c", code, *operations]
@@ -70,15 +65,10 @@ def test_a_process_without_tensorflow_compression_knows_every_operation(run_fold
     assert done.stdout.strip() == "[]"
 
 
-def test_nothing_in_it_calls_python_or_a_just_in_time_compiler(exported):
-    version = exported[1].path
-    assert not _operations(version) & {"PyFunc", "PyFuncStateless", "EagerPyFunc", "XlaLaunch"}
-    assert b"_XlaMustCompile\x12\x02(\x01" not in (version / "saved_model.pb").read_bytes()
-
-
-def test_it_computes_what_the_model_in_memory_does(exported, image):
+def test_it_computes_what_the_model_in_memory_does(exported):
     """Reconstructions, and outputs with the batch first, at or under the target rate."""
     model, loaded = exported
+    image = np.random.default_rng(0).random([2, 64, 48, 1], np.float32)
     quantized, _ = model.bottleneck(loaded.module.analyse(image))
     np.testing.assert_allclose(loaded.module.synthesise(quantized)[:, :, :48], model(image), atol=1e-5)
     outputs = loaded.module.signatures["serving_default"](image=tf.constant(image))
@@ -87,12 +77,14 @@ def test_it_computes_what_the_model_in_memory_does(exported, image):
     assert (outputs["bpp"].numpy() <= BPP).all()
 
 
-def test_settings_travel_inside(exported):
+def test_settings_travel_inside_and_nothing_calls_python_or_a_just_in_time_compiler(exported):
     model, loaded = exported
     assert loaded.name == loaded.path.parent.name and loaded.front_end == FRONT_END and loaded.bpp == BPP
     assert loaded.settings["architecture"] == model.get_config()
     assert loaded.settings["training"] == {"loss": "mse"}
     assert not list((loaded.path / "assets").glob("*.py"))
+    assert not _operations(loaded.path) & {"PyFunc", "PyFuncStateless", "EagerPyFunc", "XlaLaunch"}
+    assert b"_XlaMustCompile\x12\x02(\x01" not in (loaded.path / "saved_model.pb").read_bytes()
 
 
 def test_versions_count_up_from_the_highest_and_leave_nothing_else(tmp_path):
@@ -144,16 +136,13 @@ def _message(path: Path) -> str:
     return message
 
 
-def test_what_is_no_model_of_ours_is_named(tmp_path):
+def test_what_is_no_model_of_ours_or_is_damaged_or_later_is_named(run_folder, tmp_path):
     assert "bin/train" in _message(tmp_path / "absent")
     assert "no SavedModel" in _message(tmp_path)
     module = tf.Module()
     module.f = tf.function(lambda x: x, [tf.TensorSpec([], tf.float32)])
     tf.saved_model.save(module, str(tmp_path / "other" / "1"))
     assert "not one that tfnoise exported" in _message(tmp_path / "other")
-
-
-def test_a_damaged_or_later_model_is_named(run_folder, tmp_path):
     version = tmp_path / "m" / "1"
     shutil.copytree(_version(run_folder, "levels"), version)
     settings = version / "assets" / "tfnoise.json"

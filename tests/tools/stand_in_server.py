@@ -72,11 +72,11 @@ class Models:
 
     def signature(self, name: str, signature: str, version: int | None) -> Any:
         if version not in (None, self.version(name)):
-            spec = f"Servable not begin for request: Specific({name}, {version})"
+            spec = f"Servable not found for request: Specific({name}, {version})"
             raise Refused(grpc.StatusCode.NOT_FOUND, spec)
         signatures = self._loaded[name][1].signatures
         if signature not in signatures:
-            message = f'Serving signature key "{signature}" not begin.'
+            message = f'Serving signature key "{signature}" not found.'
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, message)
         return signatures[signature]
 
