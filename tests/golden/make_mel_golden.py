@@ -20,7 +20,9 @@ SECONDS = 1.0
 #: Settings of the front end, by name.
 SETTINGS = {
     "default": dict(sample_rate_hz=16000, n_fft=1024, hop=256, mels=128, power=2.0, centre=True),
-    "fine": dict(sample_rate_hz=16050, n_fft=2048, hop=64, mels=512, power=1, centre=False, f_max_hz=8025.0),
+    "fine": dict(
+        sample_rate_hz=16050, n_fft=2048, hop=64, mels=512, power=1.0, centre=False, f_max_hz=8025.0
+    ),
 }
 #: Every how many frames, and every how many filters, are kept.
 STRIDES = {"default": (4, 16), "fine": (24, 64)}
