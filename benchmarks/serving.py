@@ -112,7 +112,7 @@ def _requests(model: Path) -> dict[str, dict[str, Any]]:
     front_end, signatures = loaded.front_end, loaded.module.signatures
     missing = sorted(set(SIGNATURES) - set(signatures))
     if missing:
-        remedy = f"export it anew with bin/export --model={model}"
+        remedy = f"export it again with bin/export --model={model}"
         raise InputError(f"{model}: has no signature {missing[0]}; {remedy}")
     rng = np.random.default_rng(0)
     image = rng.random([1, front_end.mels, FRAMES, 1], np.float32)

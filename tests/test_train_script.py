@@ -128,7 +128,7 @@ def test_divergence_exits_with_one_and_one_line(run_script):
     done = run_script("train", *TINY, "--loss=mse", "--learning_rate=1e30")
     assert done.status == 1
     last = done.stderr.splitlines()[-1]
-    assert "step-0" in last and "lower --learning_rate" in last and "begin anew with --overwrite" in last
+    assert "step-0" in last and "lower --learning_rate" in last and "start over with --overwrite" in last
 
 
 def test_a_run_whose_checkpoints_are_damaged_is_refused(run_script, tmp_path):
@@ -137,7 +137,7 @@ def test_a_run_whose_checkpoints_are_damaged_is_refused(run_script, tmp_path):
     (checkpoints / "step-5.index").write_bytes(b"damaged")
     write_settings(TrainingSettings(loss="mse", front_end=FrontEnd(mels=48), **SIZES), checkpoints.parent)
     done = run_script("train", *TINY, "--loss=mse")
-    message = "step-5: damaged checkpoint; begin anew with --overwrite or another --name"
+    message = "step-5: damaged checkpoint; start over with --overwrite or another --name"
     assert done.status == 1 and done.stderr.splitlines()[-1].endswith(message)
 
 

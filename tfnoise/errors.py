@@ -1,4 +1,4 @@
-"""The errors that a user can cause, and mend.
+"""The errors that a user can cause, and fix.
 
 Messages name arguments and settings in backticks, as `patch_size`; the command line shows them as flags.
 """

@@ -104,7 +104,7 @@ def test_a_wrong_rest_is_not_taken(server, get):
         server.behaviour = Behaviour(cut_after=70_000, cuts=1, **how)
         get()
         assert ranges(server) == [None, "bytes=70000-", None]
-    # The rest of another version, and parts of other files: fetched anew, once.
+    # The rest of another version, and parts of other files: fetched again, once.
     server.behaviour = Behaviour()
     for part in (CONTENT[::-1][:70_000], b"x" * len(CONTENT), b"x" * (len(CONTENT) + 1)):
         get.part.write_bytes(part)

@@ -1,4 +1,4 @@
-"""bin/reproduce with tiny trainings: what it writes, that it goes on, and what it refuses."""
+"""bin/reproduce with tiny trainings: what it writes, that it resumes, and what it refuses."""
 
 from __future__ import annotations
 

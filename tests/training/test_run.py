@@ -100,7 +100,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     _assert_same_weights(run, whole)
     for path in (tmp_path / "checkpoints").glob("step-*"):
         path.write_bytes(b"damaged")
-    with pytest.raises(ValueError, match="step-12: damaged checkpoint; begin anew"):
+    with pytest.raises(ValueError, match="step-12: damaged checkpoint; start over"):
         TrainingRun(settings, tmp_path)
 
 

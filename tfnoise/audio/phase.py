@@ -82,7 +82,7 @@ def griffin_lim(
     TensorShape([2, 768])
 
     Each iteration gives the present waveform's spectrum the target magnitudes, takes the waveform nearest to
-    that, oversteps by `relaxation` and goes on by `momentum` of the last move. Momentum 0.99 with relaxation
+    that, oversteps by `relaxation` and adds `momentum` of the last move. Momentum 0.99 with relaxation
     1 and a random start is fast Griffin-Lim; 0 with 1 is Griffin and Lim's own. Since the transform is
     linear, both act on the waveform, at a quarter of the cost or less, with the same result.
 

@@ -153,7 +153,7 @@ def each(
     seconds: Callable[[str], float],
     work: Callable[[str, Path, Callable[[float], None]], dict[str, Any]],
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Does the work on each file, and goes on where one cannot be used.
+    """Does the work on each file, and continues where one cannot be used.
 
     Args:
       targets: path of the result by input.

@@ -86,7 +86,7 @@ def main(arguments: list[str], values: FlagValues) -> int:
     if problems:
         raise InputError(
             f"{folder}: is as the manifest says, but its list and audio have {len(problems)} problems, "
-            f"the first: {problems[0]}; everything is left as it is, mend it before use"
+            f"the first: {problems[0]}; everything is left as it is, fix it before use"
         )
     return 0
 

@@ -204,7 +204,7 @@ def _check_runs(experiment: Experiment, recipes: Iterable[Recipe]) -> None:
             try:
                 tfnoise.training.read_settings(run_dir)
             except InputError as error:
-                reason = str(error).removesuffix("; train anew")
+                reason = str(error).removesuffix("; train again")
                 raise InputError(f"{reason}; name another --out, or delete {run_dir}") from None
 
 
@@ -249,7 +249,7 @@ def _only_process(folder: Path) -> Iterator[None]:
 
 
 def _read_experiment(folder: Path) -> dict[str, Any] | None:
-    """What an experiment was begun with; None if the folder is new."""
+    """What an experiment was started with; None if the folder is new."""
     path = folder / EXPERIMENT_FILE
     if not path.is_file():
         return None

@@ -51,7 +51,7 @@ def define_flags(define: FlagDefiner) -> None:
     )
     define.string("export_dir", shared_flags.EXPORT_DIR, "Models go to EXPORT_DIR/NAME/VERSION.")
     define.string("name", None, "Begins the names of all runs and models. (default: nothing)")
-    define.boolean("overwrite", False, "Delete the folders of the grid's runs and begin all of them anew.")
+    define.boolean("overwrite", False, "Delete the folders of the grid's runs and start all of them over.")
     define.string("run_dir", None, "Not here: each training has its own, below --sweep_dir.")
     single = _train_flags()
     for name in single:
@@ -142,7 +142,7 @@ class _Training:
 
 @dataclass(frozen=True)
 class _Sweep:
-    """Where a grid's runs and logs go, and its models; trainings at once; whether all are begun anew."""
+    """Where a grid's runs and logs go, and its models; trainings at once; whether all are started over."""
 
     folder: Path
     export_dir: Path
@@ -170,7 +170,7 @@ class _Sweep:
                     tfnoise.training.check_same_settings(settings, training.run_dir)
                 except InputError as error:
                     reason = str(error).partition("; ")[0]
-                    remedy = "give the flags it was begun with, another --sweep_dir or --name, or --overwrite"
+                    remedy = "use the flags it was started with, another --sweep_dir or --name, or --overwrite"
                     raise type(error)(f"{reason}; {remedy}") from None
                 training.read_finished()
         folders = {str(training.point.values.get("val_data", "")) for training in trainings}

@@ -48,7 +48,7 @@ def define_flags(define: FlagDefiner) -> None:
     define.string("run_dir", None, "Folder of checkpoints, flags and logs. (default: runs/NAME)")
     define.string("export_dir", shared_flags.EXPORT_DIR, "The model goes to EXPORT_DIR/NAME/VERSION.")
     define.string("name", None, "Name of the run and the model. (default: made from the loss)")
-    define.boolean("overwrite", False, "Delete the run's folder and begin anew.")
+    define.boolean("overwrite", False, "Delete the run's folder and start over.")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _run(job: _Job, strategy: tf.distribute.Strategy) -> int:
         finished = read_finished(run_dir)
         if finished:
             say(f"{run_dir}: this training is finished; the model is in {finished['model']}")
-            say("Begin anew with --overwrite, or train another with --name and --seed.")
+            say("Start over with --overwrite, or train another with --name and --seed.")
             print_json(finished)
             return 0
     if chief:
@@ -247,7 +247,7 @@ def _bpp_on_noise(version: Path, settings: TrainingSettings) -> float:
 
 
 def read_finished(
-    run_dir: Path, remedy: str = "begin anew with --overwrite or another --name"
+    run_dir: Path, remedy: str = "start over with --overwrite or another --name"
 ) -> dict[str, Any] | None:
     """The report of a finished training, None if it is not; InputError, with the remedy, if it is damaged."""
     path = run_dir / tfnoise.training.FINISHED_FILE

@@ -256,7 +256,7 @@ def load(path: str | Path) -> LoadedModel:
         module = tf.saved_model.load(str(folder))
     except Exception as error:  # TensorFlow raises a dozen types for a damaged SavedModel
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        raise InputError(f"{folder}: damaged SavedModel ({reason}); export the model anew") from None
+        raise InputError(f"{folder}: damaged SavedModel ({reason}); export the model again") from None
     resolved = folder.resolve()
     name = resolved.parent.name if resolved.name.isdigit() else resolved.name
     return LoadedModel(name, folder, settings, module)

@@ -76,7 +76,7 @@ def cached(
     Args:
       decoded: makes a dataset as from `natural_images`; called only if there is no cache, since making one
         reads the headers of all files.
-      path: the cache's file. A damaged one is made anew.
+      path: the cache's file. A damaged one is rebuilt.
       count: how many elements there are.
       mels: the images' height.
       on_clip: called after each clip that is written.

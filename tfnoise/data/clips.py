@@ -54,7 +54,7 @@ def natural_images(
     """The images of clips, in their order, one element a clip; one that cannot be used is reported.
 
     The channels are averaged, the rate is changed to the front end's, and the image is cut on the right to a
-    whole multiple of `multiple` frames. Headers are read now; the audio is read anew in every pass.
+    whole multiple of `multiple` frames. Headers are read now; the audio is read again in every pass.
 
     >>> import soundfile, tempfile
     >>> with tempfile.NamedTemporaryFile(suffix=".wav") as file:

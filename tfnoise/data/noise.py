@@ -107,7 +107,7 @@ def gaussian(seed: tf.Tensor, height: int, width: int, channels: int) -> tf.Tens
 
 
 def contrast(seed: tf.Tensor, height: int, width: int, channels: int) -> tf.Tensor:
-    """Uniform noise between two grey levels of the image's own."""
+    """Uniform noise between two levels of the image's own."""
     ends = tf.random.stateless_uniform([2], _part(seed, 1))
     values = uniform(_part(seed, 0), height, width, channels)
     return tf.reduce_min(ends) + (tf.reduce_max(ends) - tf.reduce_min(ends)) * values

@@ -102,7 +102,7 @@ def writing(
     except gzip.BadGzipFile:
         raise
     except OSError as error:
-        reason = f"cannot be written ({error.strerror or error}); mend that"
+        reason = f"cannot be written ({error.strerror or error}); fix that"
         if error.errno in _FULL_DISK:
             reason = "no space left on the disk; free some"
         raise InputError(f"{path}: {reason}, {remedy()}") from None

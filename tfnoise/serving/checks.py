@@ -1,6 +1,6 @@
 """Checks of the signatures' inputs, in the graph.
 
-A failed check fails its request with InvalidArgument and the check's message; the server goes on.
+A failed check fails its request with InvalidArgument and the check's message; the server keeps running.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def export_again(loaded: LoadedModel, model_folder: str | Path, frames: int | No
       model_folder, frames: as of `export_model`.
 
     Raises:
-      InputError: its fingerprint would be another: the SavedModel is damaged or was forged.
+      InputError: its fingerprint would be another: the SavedModel is damaged or was tampered with.
     """
     architecture, front_end = loaded.settings["architecture"], loaded.front_end
     model = Autoencoder.from_config(architecture)

@@ -17,7 +17,7 @@ _LAST, _BEST = "step", "best"
 
 
 class UnusableRun(InputError):
-    """A run that cannot be resumed; the message ends with "begin anew"."""
+    """A run that cannot be resumed; the message ends with "start over"."""
 
 
 class Checkpoints:
@@ -64,7 +64,7 @@ class Checkpoints:
                 return True
             tell(f"{path}: damaged checkpoint; trying the one before")
         if paths:
-            raise UnusableRun(f"{paths[-1]}: damaged checkpoint; begin anew")
+            raise UnusableRun(f"{paths[-1]}: damaged checkpoint; start over")
         return False
 
     def restore_best(self) -> bool:

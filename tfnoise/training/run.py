@@ -254,7 +254,7 @@ class TrainingRun:
                 raise TrainingDiverged(
                     f"{name} is {logs[name]} at step {self.step + 1}; the last good checkpoint is "
                     f"{self._checkpoints.newest}; lower `learning_rate` (it is "
-                    f"{self.settings.learning_rate:g}) and begin anew"
+                    f"{self.settings.learning_rate:g}) and start over"
                 )
 
 
@@ -313,7 +313,7 @@ def initialise_from(folder: Path, model: Autoencoder, settings: TrainingSettings
         parts.update(synthesis=model.synthesis, bottleneck=model.bottleneck)
         if model.rate_control is not None:
             parts["rate_control"] = model.rate_control
-    # By its parts, since a compiled model has its optimizer with it, and that begins anew.
+    # By its parts, since a compiled model has its optimizer with it, and that starts over.
     target = tf.train.Checkpoint(model=tf.train.Checkpoint(**parts))
     if not Checkpoints(target, folder, partly=True).restore_newest(lambda line: None):
         raise InputError(f"{folder}: holds no checkpoint to begin with; train it first")

@@ -161,7 +161,7 @@ def write_settings(settings: TrainingSettings, run_dir: Path) -> None:
 
 
 def read_settings(run_dir: Path) -> TrainingSettings:
-    """The settings that a run was begun with.
+    """The settings that a run was started with.
 
     Raises:
       InputError: the folder holds no run of this version.
@@ -175,14 +175,14 @@ def read_settings(run_dir: Path) -> TrainingSettings:
             values["nlpd_parameters"] = NLPDParameters.from_dict(values["nlpd_parameters"])
         settings = TrainingSettings(front_end=FrontEnd.from_dict(front_end), **values)
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
-        raise InputError(f"{path}: missing, damaged or of another version of tfnoise; train anew") from None
+        raise InputError(f"{path}: missing, damaged or of another version of tfnoise; train again") from None
     if run_format != RUN_FORMAT:
         raise InputError(f"{run_dir}: a run of another version of tfnoise (format {run_format})")
     return settings
 
 
 def precision_of(run_dir: Path) -> str | None:
-    """The precision that a run was begun with; None where there is no run that records it."""
+    """The precision that a run was started with; None where there is no run that records it."""
     try:
         return str(json.loads((run_dir / FLAGS_FILE).read_text())["precision"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -190,7 +190,7 @@ def precision_of(run_dir: Path) -> str | None:
 
 
 def check_same_settings(settings: TrainingSettings, run_dir: Path) -> None:
-    """Compares the settings with those that a run folder was begun with.
+    """Compares the settings with those that a run folder was started with.
 
     Raises:
       UsageError: they differ, or the file is damaged; the message names the first fields that differ.
@@ -217,7 +217,7 @@ def check_same_settings(settings: TrainingSettings, run_dir: Path) -> None:
 
 
 def _brief(value: Any) -> str:
-    """A field's value in a message; parameters from a file by what tells them apart."""
+    """A field's value in a message; parameters from a file by what distinguishes them."""
     if not isinstance(value, dict):
         return str(value)
     sigma = " ".join(f"{number:.4g}" for number in value.get("sigma", ()))

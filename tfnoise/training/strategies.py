@@ -1,7 +1,7 @@
 """Where and in which precision a training computes: one device, several, or several machines (tf.distribute).
 
 Several workers follow the conventions of tf.distribute: each runs the same command, and the environment
-variable TF_CONFIG tells each of all and which it is:
+variable TF_CONFIG names all workers and this one:
 
     TF_CONFIG='{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
 

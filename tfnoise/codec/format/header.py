@@ -179,7 +179,7 @@ class Header:
 
     @functools.cached_property
     def crc(self) -> int:
-        """The header's CRC-32, from which its blocks' go on."""
+        """The header's CRC-32, which the CRCs of its blocks continue."""
         return zlib.crc32(_packed(self))
 
     def blocks_of(self, frames: int) -> int:

@@ -80,7 +80,7 @@ def read_blocks(source: bytes | BinaryIO, header: Header) -> Iterator[Block | Da
     ([b'symbols'], True, True)
 
     Blocks come in rising order, each number once: as a Block, or as a DamagedBlock with what is wrong. After
-    damage the reading goes on at the next block that can be found.
+    damage reading resumes at the next block that can be found.
 
     Args:
       source: the bytes of a file, or a stream that stands after the header; it need not seek, and may be

@@ -1,4 +1,4 @@
-"""Sound: whether perceptual losses leave fewer artefacts in what is heard, as far as scores can tell."""
+"""Sound: whether perceptual losses leave fewer artefacts in sound, by objective scores."""
 
 from __future__ import annotations
 
