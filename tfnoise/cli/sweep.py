@@ -170,7 +170,7 @@ class _Sweep:
                     tfnoise.training.check_same_settings(settings, training.run_dir)
                 except InputError as error:
                     reason = str(error).partition("; ")[0]
-                    remedy = "use the flags it was started with, another --sweep_dir or --name, or --overwrite"
+                    remedy = "use its flags as before, another --sweep_dir or --name, or --overwrite"
                     raise type(error)(f"{reason}; {remedy}") from None
                 training.read_finished()
         folders = {str(training.point.values.get("val_data", "")) for training in trainings}
